@@ -1,1 +1,1 @@
-"""State that all instances share: breaker, admission, rate limits, flags, shutdown."""
+"""Coordination between instances: breakers, admission, rate limits, flags and shutdown."""

@@ -1,4 +1,4 @@
-"""Feature flags as one instance knows them: read from the store, and kept for some seconds."""
+"""Feature flags as one instance knows them: read from the store and cached for some seconds."""
 
 import asyncio
 from datetime import datetime
@@ -12,9 +12,9 @@ from lumimd.telemetry import logs
 
 
 class SharedFlags:
-    """If the store does not answer, or its document cannot be read, the last answer stays valid.
+    """The cached flags. If the store or its document cannot be read, the last flags stay valid.
 
-    An instance without any answer yet has everything on.
+    All flags are on in an instance that could not read any flags yet.
     """
 
     def __init__(self, documents: SharedDocuments[Flags], clock: Clock) -> None:
@@ -25,16 +25,16 @@ class SharedFlags:
         self._first = asyncio.Lock()
 
     async def now(self) -> Flags:
-        """The flags, at most some seconds old."""
+        """Return the flags, at most some seconds old."""
         if self._known is None:
-            async with self._first:  # callers during the first read wait for its answer
+            async with self._first:  # callers during the first read wait for the flags
                 return await self._fresh()
         return await self._fresh()
 
     async def _fresh(self) -> Flags:
         now = self._clock.now()
         if self._asked_at is None or now - self._asked_at >= FLAGS_KEPT_FOR:
-            self._asked_at = now  # before the read: callers meanwhile use the known flags
+            self._asked_at = now  # before the read, so that callers meanwhile use the known flags
             await self._ask()
         return self._known or Flags()
 

@@ -1,11 +1,11 @@
 """Rate limits: token buckets in the store, shared by all instances.
 
-While the store is down, counted calls are refused with `Transient` (503): they would have to be
-saved in the same store, and a limit that fails open protects no one from the bill. Reads are not
-counted, so they are never refused because the store is down.
+While the store is down, counted calls are refused with `Transient` (503): their results would have
+to be saved in the same store, and a limit that lets calls pass in a failure does not limit the
+cost. Reads are not counted, so they are never refused because the store is down.
 
 A bucket is stored under the user's pseudonym and expires when it is full again. It outlives the
-deletion of the account, which would otherwise restore everything.
+deletion of the account, because a user could otherwise reset the limits by deleting the account.
 """
 
 import asyncio
@@ -23,13 +23,14 @@ from lumimd.ports.clock import Clock
 from lumimd.ports.shared_documents import SharedDocuments
 
 SHOWN: Final = (Limited.EXPENSIVE, Limited.VISITS)
-"""The limits in `GET /me/usage`: those that a person plans with."""
+"""The limits that `GET /me/usage` shows, so that users can plan with them."""
 
 
 class TooMany(Exception):
-    """The caller has used up the limit for now; answer 429.
+    """The caller has used up a limit for now, which gives the error response 429.
 
-    `retry_after_s`: seconds until the next token; one second if contention hides that time.
+    `retry_after_s` is the number of seconds until the next token, or 1 if contention hides that
+    time.
     """
 
     def __init__(self, what: Limited | OfAllUsers, retry_after_s: float) -> None:
@@ -39,7 +40,7 @@ class TooMany(Exception):
 
 
 class Limits:
-    """The buckets of all users, as one instance uses them."""
+    """The rate limits of all users, as one instance applies them."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Limits:
     async def allow(
         self, user_id: str, tier: Tier, what: Limited, of_all: OfAllUsers | None = None
     ) -> None:
-        """Count one call of the user, and against the limit of all users if `of_all` names one.
+        """Count one call against a limit of the user, and against a limit of all users (`of_all`).
 
         Raises:
             TooMany: the user, or all users together, reached the limit.
@@ -75,7 +76,7 @@ class Limits:
             raise TooMany(what, error.retry_after_s or 1.0) from error
 
     async def usage(self, user_id: str, tier: Tier) -> Mapping[Limited, Usage]:
-        """Used and remaining tokens of the user, and when each limit is restored in full.
+        """Return the user's used and remaining tokens, and the time when each limit is full again.
 
         Raises:
             Transient: the store is not available.
@@ -98,7 +99,7 @@ class Limits:
         try:
             await self._take(of_all.value, shared, of_all)
         except (TooMany, Contended):
-            # The call is refused for a reason that is not the user's: return the token.
+            # The limit of all users refused the call, so the user gets the token back.
             now = self._clock.now()
             await self._buckets.change(
                 key, lambda bucket: (bucket and give_back(bucket, policy, now), None)

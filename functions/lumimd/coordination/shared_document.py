@@ -1,8 +1,8 @@
 """Small documents that all instances share, changed by compare-and-set.
 
-Rate limits, permits and the order of the fair queue are decided here: read, compute, save if the
+Rate limits, permits and the order of the fair queue change in this way: read, compute, save if the
 version is unchanged, else read again. No transaction stays open, so no instance waits for the lock
-of a crashed one.
+of a crashed instance.
 """
 
 import asyncio
@@ -26,18 +26,20 @@ from lumimd.ports.shared_documents import D, SharedDocuments
 T = TypeVar("T")
 
 LOST_RACES: Final = 12
-"""Each lost race means that another instance has written. Twelve in a row, with pauses of some
-hundred milliseconds between them, mean that the document is written as fast as possible."""
+"""The most races that one change loses. Each lost race means that another instance has written.
+Twelve lost races in a row, with pauses of some hundred milliseconds, mean that the document is
+written as fast as possible."""
 
 SPARE: Final = "~"
-"""Suffix of the key of a spare; no user id, priority or shard ends with it."""
+"""The suffix of a spare document's key; no user id, priority or shard ends with this suffix."""
 
 
 class Spared(Generic[D]):
-    """Shared documents; an unreadable one has a spare beside it until it can be read again.
+    """Shared documents, with a spare document in place of each unreadable document.
 
     A shared document of a newer release must neither stop its readers nor be overwritten. Its spare
     begins empty: a limit counts from zero, and permits in the unreadable document are not counted.
+    The spare is used until the document is readable again.
     """
 
     def __init__(self, documents: SharedDocuments[D]) -> None:
@@ -45,7 +47,7 @@ class Spared(Generic[D]):
         self._set_aside: set[str] = set()
 
     async def get(self, key: str) -> tuple[D, object] | None:
-        """The document and its version, or those of its spare; None if there is none."""
+        """Return the document and its version, or the spare and its version, or None."""
         try:
             found = await self._documents.get(key)
         except UnreadableDocument:
@@ -55,7 +57,7 @@ class Spared(Generic[D]):
         return found
 
     async def save(self, key: str, read_version: object | None, document: D) -> object:
-        """Write the last read document, or its spare; raises Conflict as `save` does."""
+        """Write the document that was read, or its spare; raises `Conflict` if it has changed."""
         key = _spare(key) if key in self._set_aside else key
         return await self._documents.save(key, read_version, document)
 
@@ -65,7 +67,7 @@ class Spared(Generic[D]):
         await self._documents.delete(_spare(key))
 
     async def all(self) -> Mapping[str, D]:
-        """Every document that can be read, and the spares of the others."""
+        """Return every readable document, and the spares of the unreadable documents."""
         found = await self._documents.all()
         spares = {key.removesuffix(SPARE): each for key, each in found.items() if _is_spare(key)}
         return spares | {key: each for key, each in found.items() if not _is_spare(key)}
@@ -84,10 +86,10 @@ class Contended(Transient):
 
 
 class Shared(Generic[D]):
-    """The documents as one instance changes them.
+    """Changes shared documents on behalf of one instance.
 
-    Callers of one instance take turns for a document, so that only instances compete for it: a
-    hundred requests to four instances are four writers, not a hundred.
+    Callers of one instance take turns for a document, so that only instances compete for the
+    document: a hundred requests to four instances are four writers, not a hundred.
     """
 
     def __init__(self, documents: SharedDocuments[D]) -> None:
@@ -97,11 +99,11 @@ class Shared(Generic[D]):
     async def change(self, key: str, change: Callable[[D | None], tuple[D | None, T]]) -> T:
         """Store the document that `change` returns, and return its second value.
 
-        `change` runs again after each lost race. It gets None for a document that does not exist;
-        to write nothing, it returns None or the document that it got.
+        `change` runs again after each lost race. Its argument is None for a document that does not
+        exist. To write nothing, `change` returns None or its argument.
 
         Raises:
-            Contended: `LOST_RACES` were lost in a row.
+            Contended: the change lost `LOST_RACES` races in a row.
             Transient: the store is not available.
         """
 

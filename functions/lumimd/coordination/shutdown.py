@@ -1,8 +1,9 @@
-"""Graceful shutdown: on SIGTERM an instance hands back its work while it still can.
+"""Graceful shutdown: on SIGTERM an instance stops its work and saves how to continue it.
 
 Cloud Run sends SIGTERM, and SIGKILL ten seconds later. Work that is not done by then would block
-other instances until its lease expiry, minutes later. So work that needs more than `GRACE_S` is
-cancelled and held, as for a dependency that is down, which uses up no try.
+other instances until the expiry of its lease, minutes later. So work that needs more than
+`SHUTDOWN_GRACE_S` is cancelled, and its visit waits as if a dependency were down, which uses up no
+try.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ class GracefulShutdown:
     """The shutdown of one instance."""
 
     def __init__(self) -> None:
-        self._limits: dict[asyncio.Timeout, None] = {}  # they end in the order in which they began
+        self._limits: dict[asyncio.Timeout, None] = {}  # an ordered set: the oldest ends first
         self._ends_at: float | None = None  # on the event loop's clock
 
     @property
@@ -30,7 +31,7 @@ class GracefulShutdown:
 
     @contextmanager
     def cuts(self, limit: asyncio.Timeout) -> Iterator[None]:
-        """Work inside `limit`, and inside of this context, ends with the instance."""
+        """At the shutdown, cancel the work in this context, which runs under `limit`."""
         self._cut(limit)
         self._limits[limit] = None
         try:
@@ -39,7 +40,7 @@ class GracefulShutdown:
             del self._limits[limit]
 
     def begin(self) -> None:
-        """Let running work go on for `GRACE_S`, and no longer."""
+        """Let running work go on for `SHUTDOWN_GRACE_S`, and no longer."""
         if self._ends_at is None:
             self._ends_at = asyncio.get_running_loop().time() + SHUTDOWN_GRACE_S
             logs.event("instance_is_ending", count=len(self._limits))
@@ -47,13 +48,13 @@ class GracefulShutdown:
                 self._cut(limit)
 
     def begin_on_sigterm(self) -> None:
-        """Begin on SIGTERM; the server's own handler runs as well.
+        """Begin the shutdown on SIGTERM; the server's own handler runs as well.
 
-        Call it from the event loop, when the server has its handler in place. Without a handler,
-        the signal still ends the process at once.
+        Call this from the event loop after the server has installed its handler. Without a handler
+        of the server, the signal still ends the process immediately.
         """
         if threading.current_thread() is not threading.main_thread():
-            return  # only the main thread gets signals: this is a test, or the stack in one process
+            return  # only the main thread gets signals; tests and the local stack use other threads
         loop, servers_own = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
         if not callable(servers_own):
             return

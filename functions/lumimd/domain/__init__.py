@@ -1,1 +1,1 @@
-"""Documents, events and the transition table. Imports no other room."""
+"""The documents, events and transition table of visits; imports nothing else of `lumimd`."""

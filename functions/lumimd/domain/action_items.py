@@ -1,4 +1,4 @@
-"""Action items of a visit, with deterministic ids: a repeated save writes the same documents."""
+"""Action items of a visit, with deterministic ids: a second save writes the same documents."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from lumimd.domain.visit import Action, Visit
 def action_items(
     visit: Visit, summary: VisitSummary, transcript: Transcript, now: datetime
 ) -> tuple[Action, ...]:
-    """The action items of `summary` as documents, in its order."""
+    """Return the action items of `summary` as documents, in the order of the summary."""
     texts = {each.id: each.text for each in transcript.utterances}
     return tuple(
         Action(
@@ -31,15 +31,15 @@ def action_items(
 
 
 def _said(evidence: Sequence[str], texts: Mapping[str, str]) -> str | None:
-    """A hash of the cited words, which outlast the ids of utterances in a new transcript."""
+    """Return a hash of the cited words, which stay the same in a new transcript, unlike ids."""
     words = "\n".join(texts.get(each, "") for each in evidence)
     return sha256(words.encode()).hexdigest()[:32] if words.strip() else None
 
 
 def action_id(visit: Visit, position: int) -> str:
-    """A deterministic id from the visit, the attempt and the position.
+    """Return an id that depends only on the visit, the attempt and the position.
 
-    The position comes last, zero-padded: ids sort in the order of the items.
+    The zero-padded position comes last, so that ids sort in the order of the items.
     """
     digest = sha256(f"{visit.visit_id}/{visit.attempt}".encode()).hexdigest()[:20]
     return f"{digest}-{position:03d}"

@@ -18,11 +18,11 @@ MAX_BYTES: Final = 5 * 1024**3
 """The largest upload (storage.rules)."""
 
 MAX_SECONDS: Final = 10 * 3600
-"""The longest visit, all its recordings together."""
+"""The longest total length of all recordings of one visit."""
 
-# `visits/{uid}/{visitId}/{file}`. Ids are those of sign-in providers and our clients, without those
-# that Firestore reserves (`__.*__`). Users choose file names: any script and spaces, but no slash
-# and no control characters.
+# `visits/{uid}/{visitId}/{file}`. The ids come from sign-in providers and our clients; ids that
+# Firestore reserves (`__.*__`) do not match. Users choose file names: any script and spaces, but no
+# slash and no control characters.
 _PATH: Final = re.compile(
     rf"{VISITS}/"
     r"(?P<user_id>[!-$&-.0-~]{1,128})/(?P<visit_id>[\w-]{1,128})/"
@@ -33,11 +33,11 @@ _PATH: Final = re.compile(
 
 
 CONSENT_METADATA: Final = "consent"
-"""Custom metadata of a recording that states the patient's consent: `consent: given`."""
+"""The key of a recording's custom metadata that states the patient's consent: `consent: given`."""
 
 
 class Audio(Document):
-    """One generation of a recording, with its measured length and, if known, its size."""
+    """One generation of a recording, with its length and size where they are known."""
 
     bucket: str
     storage_path: str
@@ -53,12 +53,12 @@ class Audio(Document):
 
     @property
     def owner(self) -> str:
-        """The user id of the owner; for an object that is no recording, its whole path."""
+        """The user id of the owner, or the whole path if the object is not a recording."""
         owner = recording_of(self.storage_path)
         return owner[0] if owner else self.storage_path
 
     def is_named_by(self, url: str) -> bool:
-        """Whether a signed URL, of any age, leads to exactly this generation of this recording."""
+        """Whether a signed URL, even an expired one, names this generation of this recording."""
         try:
             parts = urlsplit(url)
         except ValueError:  # the provider's list contains arbitrary URLs
@@ -69,7 +69,7 @@ class Audio(Document):
         )
 
     def with_size(self, size_bytes: int) -> Self:
-        """This recording with its size, which its announcement did not contain.
+        """Return this recording with its size, which the upload event did not contain.
 
         Raises:
             Permanent: `audio_empty` or `audio_too_large`.
@@ -77,7 +77,7 @@ class Audio(Document):
         return UPLOADS.checked(self.model_copy(update={"size_bytes": size_bytes}))
 
     def with_duration(self, seconds: float | None) -> Self:
-        """This recording with its length; None: too large to count.
+        """Return this recording with its length; None means that the length is not known.
 
         Raises:
             Permanent: `audio_too_short` or `audio_too_long`.
@@ -90,14 +90,14 @@ AnAudio = TypeVar("AnAudio", bound=Audio)
 
 @dataclass(frozen=True)
 class AudioLimits:
-    """The recordings that a provider of transcripts accepts, or this product without any."""
+    """The limits of recordings that a transcription provider, or this product, accepts."""
 
     max_bytes: int = MAX_BYTES
     min_seconds: float = 0.160
     max_seconds: float = MAX_SECONDS
 
     def checked(self, audio: AnAudio) -> AnAudio:
-        """`audio`, whose size and length, as far as they are known, are within the limits.
+        """Return `audio` if its known size and length are within the limits.
 
         Raises:
             Permanent: `audio_empty`, `audio_too_large`, `audio_too_short` or `audio_too_long`.
@@ -115,11 +115,11 @@ class AudioLimits:
 
 
 UPLOADS: Final = AudioLimits()
-"""The limits of this product; those of a provider are at most as wide."""
+"""The limits of this product; the limits of a provider are the same or narrower."""
 
 
 def is_below(url: str, bucket: str, folder: str) -> bool:
-    """Whether a signed URL of any age leads to an object below `folder`, which ends in a slash."""
+    """Whether a signed URL, even an expired one, names an object below `folder`, with its slash."""
     try:
         path = urlsplit(url).path
     except ValueError:
@@ -128,7 +128,7 @@ def is_below(url: str, bucket: str, folder: str) -> bool:
 
 
 def named_in(url: str, bucket: str | None) -> str | None:
-    """The path in `bucket` of a signed URL of any age; None for a URL of another bucket."""
+    """Return the object path in a signed URL, even an expired one; None for another bucket."""
     try:
         path = unquote(urlsplit(url).path)
     except ValueError:
@@ -143,9 +143,9 @@ def says_consent(metadata: Mapping[str, str] | None) -> bool:
 
 
 class Upload(Document):
-    """A finished upload: its owner, visit and recording, and the time of its announcement.
+    """A finished upload: its owner, visit and recording, and the time of its upload event.
 
-    `consented`: its metadata states the patient's consent.
+    `consented` means that the recording's metadata states the patient's consent.
     """
 
     user_id: str
@@ -156,7 +156,7 @@ class Upload(Document):
 
 
 def recording_of(storage_path: str) -> tuple[str, str] | None:
-    """`(user_id, visit_id)` of a recording's path; None for every other object of the bucket."""
+    """Return `(user_id, visit_id)` from a recording's path; None for any other object."""
     match = _PATH.fullmatch(storage_path)
     if match is None or not (is_user_id(match["user_id"]) and is_id(match["visit_id"])):
         return None
@@ -164,7 +164,7 @@ def recording_of(storage_path: str) -> tuple[str, str] | None:
 
 
 def upload_of(audio: Audio, at: datetime | None, *, consented: bool = False) -> Upload | None:
-    """The upload of `audio`; None for an object that is no recording."""
+    """Return the upload of `audio`, or None if the object is not a recording."""
     owner = recording_of(audio.storage_path)
     if owner is None:
         return None

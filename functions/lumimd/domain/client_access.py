@@ -1,7 +1,7 @@
-"""The fields that a client may write itself, and their limits.
+"""The fields that clients may write directly to Firestore, and the limits of these fields.
 
-`firestore.rules` and `storage.rules` repeat them; a test compares the rules with these models field
-by field, and limit by limit. Only functions write all other fields.
+`firestore.rules` and `storage.rules` repeat these fields and limits; a test compares each of them
+with these models. All other fields are written only by functions.
 """
 
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, with_config
 from pydantic.alias_generators import to_camel
-from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic requires it before Python 3.12
 
 from lumimd.domain import media_types
 from lumimd.domain.document import Document
@@ -21,36 +21,37 @@ ADMIN_CLAIM: Final = "admin"
 
 Title = Annotated[str, Field(max_length=200)]
 Tag = Annotated[str, Field(min_length=1, max_length=50)]
-# Ten, because the rules cannot loop: they name each index.
+# At most ten tags, because security rules cannot loop: they name each index.
 Tags = Annotated[tuple[Tag, ...], Field(max_length=10)]
 ActionText = Annotated[str, Field(min_length=1, max_length=2000)]
 
 ServerTime = Annotated[datetime, Field(json_schema_extra={"x-server-time": True})]
-"""The time of the write: a client sends `serverTimestamp()`, and the rules accept no other."""
+"""The time of the write: security rules accept only `serverTimestamp()` from a client."""
 
 RECORDING_TYPES: Final = media_types.RECORDING_TYPES
 """The content types of recordings, with any parameters."""
 
 RECORDING_EXTENSIONS: Final = media_types.EXTENSIONS
-"""A client's recording is `visits/{uid}/{visitId}/audio.{extension}`, written once."""
+"""A client uploads a recording once, as `visits/{uid}/{visitId}/audio.{extension}`."""
 
 TAKES_OF_A_CLIENT: Final = 20
-"""Most files of a visit: a recording resumed after an interruption is `audio.2.{extension}`."""
+"""The most files that a client may upload for one visit. A recording that is resumed after an
+interruption is `audio.2.{extension}`."""
 
 
 _CHANGE: Final = ConfigDict(alias_generator=to_camel, extra="forbid", hide_input_in_errors=True)
 
 
 class ConsentGiven(Document):
-    """The patient agreed to the processing of the recording, at the instant of this write."""
+    """The patient agrees to the processing of the recording at the time of this write."""
 
     given_at: ServerTime
 
 
 class NewVisit(Document):
-    """A visit as its owner creates it, before there is a recording.
+    """A new visit as its owner writes it, before the recording is uploaded.
 
-    Other fields have their defaults until the recording arrives.
+    All other fields have their defaults until the recording arrives.
     """
 
     visit_id: str = Field(pattern=ID)
@@ -67,7 +68,7 @@ class NewVisit(Document):
 
 @with_config(_CHANGE)
 class VisitChange(TypedDict, total=False):
-    """The fields of a visit that its owner may change, alone or together."""
+    """The fields of a visit that its owner may change, in any combination."""
 
     title: Title | None
     archived: bool
@@ -77,7 +78,7 @@ class VisitChange(TypedDict, total=False):
 
 @with_config(_CHANGE)
 class ActionChange(TypedDict, total=False):
-    """The fields of an action item that its owner may change, alone or together."""
+    """The fields of an action item that its owner may change, in any combination."""
 
     text: ActionText
     due_date: datetime | None

@@ -11,7 +11,7 @@ from pydantic import Field
 from lumimd.domain.document import Document
 
 Source = Literal["model", "rules"]
-"""The author of a summary: a language model, or the deterministic rules, which need none."""
+"""The author of a summary: a language model, or deterministic rules that need no model."""
 
 
 class Evidenced(Document):
@@ -71,7 +71,7 @@ class VisitSummary(Document):
     action_items: list[ActionItem]
 
     def lists(self) -> tuple[Sequence[Evidenced], ...]:
-        """Every list of statements, in the order of the fields."""
+        """Return every list of statements, in the order of the fields."""
         return (
             self.summary,
             self.diagnoses,
@@ -85,6 +85,6 @@ class VisitSummary(Document):
         )
 
     def evidenced(self) -> Iterator[Evidenced]:
-        """Every statement of the summary, in the order of the fields."""
+        """Yield every statement of the summary, in the order of the fields."""
         for each in self.lists():
             yield from each

@@ -1,6 +1,6 @@
-"""Every code that a client or an operator can see: one sentence each, in closed lists.
+"""Closed lists of all codes that clients and operators can see, with one sentence per code.
 
-Sentences are plain, not technical, and hold no word of a visit or a request. Clients decide by the
+Sentences are plain, not technical, and quote neither visits nor requests. Clients decide by the
 code, never by the sentence.
 """
 
@@ -19,7 +19,7 @@ class _Code(StrEnum):
 
 
 class ErrorCode(_Code):
-    """Failures of a visit. `retryable`: another try of the same recording may succeed."""
+    """Failures of a visit. `retryable` means that another try of the same recording may succeed."""
 
     retryable: bool
 
@@ -94,7 +94,7 @@ class RefusalCode(_Code):
 
 
 class OperatorCode(_Code):
-    """Reasons why another command of an operator is refused."""
+    """Reasons why an operator's command is refused, other than the reasons in `RefusalCode`."""
 
     NO_DEAD_LETTER = "no_dead_letter", "This visit has no dead letter."
     ALREADY_DISCARDED = "already_discarded", "This dead letter is discarded already."
@@ -106,7 +106,7 @@ class OperatorCode(_Code):
 
 
 class ProblemCode(_Code):
-    """Answers of the API that are no success. `status`: their HTTP status."""
+    """Error responses of the API, each with its HTTP `status`."""
 
     status: HTTPStatus
 
@@ -120,7 +120,10 @@ class ProblemCode(_Code):
 
     @classmethod
     def of(cls, refusal: RefusalCode) -> Self:
-        """The answer to a refused command; a visit that is gone looks like one of another user."""
+        """Return the error response to a refused command.
+
+        A deleted visit gets the same response as a visit of another user.
+        """
         return cls("not_found" if refusal is RefusalCode.VISIT_NOT_FOUND else refusal.value)
 
     UNAUTHENTICATED = "unauthenticated", HTTPStatus.UNAUTHORIZED, "Please sign in."

@@ -1,4 +1,4 @@
-"""One atomic write to the store: a visit and the documents around it."""
+"""One atomic write to the store: a visit and the documents that belong to it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,18 +34,18 @@ class StoredAction:
 
 
 class Conflict(Exception):
-    """The document changed since it was read, or exists already. Read again and decide again."""
+    """The document changed since it was read, or already exists; the caller reads it again."""
 
 
 @dataclass(frozen=True)
 class Commit:
-    """Documents that are written together, or not at all.
+    """A set of documents that are written together, or not at all.
 
-    `pages` replace the `stale_pages` pages that the visit has; None keeps them. `actions` are
-    written and `stale_actions` deleted. Items in `action_versions` must still have these versions,
-    since their owner writes to them as well. A failed visit gets a `dead_letter`; new work on the
-    visit deletes it (`no_dead_letter`). A `hold` is written and deleted (`no_hold`) together with
-    the visit that it protects.
+    `pages` replace the `stale_pages` stored pages of the visit; None keeps the stored pages.
+    `actions` are written and `stale_actions` deleted. Action items in `action_versions` must still
+    have these versions, since their owner writes to them as well. A failed visit gets a
+    `dead_letter`; new work on the visit deletes the dead letter (`no_dead_letter`). The mark of a
+    legal hold is written (`hold`) and deleted (`no_hold`) together with the visit that it protects.
     """
 
     visit: Visit
@@ -61,7 +61,7 @@ class Commit:
     no_hold: bool = False
 
     def writes(self) -> dict[str, dict[str, Any]]:
-        """The documents to write, by path; the visit comes first."""
+        """Return the documents to write, by path; the visit comes first."""
         writes = {visit_path(self.visit.visit_id): self.visit.to_stored()}
         for entry in self.entries:
             writes[f"{history_path(self.visit.visit_id)}/{entry.position:06d}"] = entry.to_stored()
@@ -76,11 +76,11 @@ class Commit:
         return writes
 
     def versions(self) -> dict[str, object]:
-        """The versions that action items must still have, by path."""
+        """Return the versions that action items must still have, by path."""
         return {f"{ACTIONS}/{name}": version for name, version in self.action_versions.items()}
 
     def deletes(self) -> list[str]:
-        """The paths of documents of an earlier attempt that this one does not have."""
+        """Return the paths of documents that exist and that this commit makes obsolete."""
         obsolete: list[str] = []
         if self.pages is not None:
             numbers = range(len(self.pages), self.stale_pages)

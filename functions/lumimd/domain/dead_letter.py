@@ -9,17 +9,17 @@ from lumimd.domain.visit import ProcessingStatus, Stage, Visit
 
 
 class LetterState(StrEnum):
-    """Whether an operator still has to look at a dead letter."""
+    """The state of a dead letter: open, or discarded by an operator."""
 
     OPEN = "open"
     DISCARDED = "discarded"
 
 
 class DeadLetter(Document):
-    """A failed visit, with the facts by which an operator decides on another try.
+    """A failed visit, with the facts by which an operator decides whether to retry it.
 
-    A `discarded` letter is not worth another try; the visit itself does not change. Another failure
-    of the same visit opens a new letter.
+    An operator discards a letter (`discarded`) if a retry is not worthwhile; the visit does not
+    change. The next failure of the same visit opens a new letter.
     """
 
     visit_id: str
@@ -38,7 +38,7 @@ class DeadLetter(Document):
     discarded_by: str | None = None
 
     def discarded(self, by: str, reason: str, now: datetime) -> "DeadLetter":
-        """This letter, discarded by an operator for a `reason`."""
+        """Return this letter as discarded by an operator for a `reason`."""
         return self.model_copy(
             update={
                 "state": LetterState.DISCARDED,
@@ -50,7 +50,7 @@ class DeadLetter(Document):
 
     @classmethod
     def of(cls, visit: Visit, now: datetime) -> "DeadLetter":
-        """The dead letter of a visit that has just failed."""
+        """Return the dead letter of a visit that has just failed."""
         error = visit.processing_error
         assert error is not None
         trouble = visit.trouble
@@ -70,9 +70,9 @@ class DeadLetter(Document):
 
 
 def dead_letter_of(before: Visit | None, after: Visit, now: datetime) -> DeadLetter | None:
-    """The dead letter of a visit that has just failed; None for any other.
+    """Return the dead letter if the visit has just failed, else None.
 
-    A visit that waits for its owner (for consent, or for a recording) needs no operator.
+    A visit that waits for its owner (for consent, or for a recording) gets no dead letter.
     """
     if not _failed(after) or (before is not None and _failed(before)):
         return None
@@ -83,7 +83,7 @@ def dead_letter_of(before: Visit | None, after: Visit, now: datetime) -> DeadLet
 
 
 def works_again(before: Visit, after: Visit) -> bool:
-    """Whether a visit that had failed has not failed any more."""
+    """Whether the visit was failed before and is not failed now."""
     return _failed(before) and not _failed(after)
 
 

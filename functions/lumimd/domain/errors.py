@@ -1,8 +1,8 @@
-"""Errors by the reaction that they require, and the messages that clients see.
+"""Errors of the pipeline, one class for each reaction that an error requires.
 
-Three classes decide every reply (see docs/decisions/0002): `Transient` is tried again (`Held` uses
-up no try), `Permanent` fails the visit with a code, `Rejected` refuses a caller. Any other
-exception is a bug.
+Three classes decide every reaction (see docs/decisions/0002): `Transient` causes a retry (`Held`
+does so without using up a try), `Permanent` fails the visit with a code, and `Rejected` refuses a
+caller. Any other exception is a bug.
 """
 
 from enum import StrEnum
@@ -11,11 +11,11 @@ from lumimd.domain.codes import ErrorCode, OperatorCode, RefusalCode
 
 
 class Transient(Exception):
-    """Try again later; nothing is known to have been done.
+    """The operation failed for now, and a later retry may succeed.
 
     Args:
         code: the code that the client sees if no retry succeeds.
-        retry_after_s: Retry-After of the other side, in seconds from now.
+        retry_after_s: the Retry-After of the dependency, in seconds from now.
     """
 
     def __init__(self, code: ErrorCode, *, retry_after_s: float | None = None) -> None:
@@ -25,11 +25,11 @@ class Transient(Exception):
 
 
 class Held(Transient):
-    """The other side is known to be down, or this instance shuts down. Waiting uses up no try."""
+    """A dependency is known to be down, or this instance shuts down: waiting uses up no try."""
 
 
 class DeploymentFault(StrEnum):
-    """Reasons, for operators, why a provider serves no visit of this deployment."""
+    """Account and configuration faults: reasons why a provider refuses the whole deployment."""
 
     KEY_REFUSED = "key_refused"
     FORBIDDEN = "forbidden"
@@ -41,9 +41,10 @@ class DeploymentFault(StrEnum):
 
 
 class ProviderRefuses(Held):
-    """The provider refuses the deployment (key, account, model, route), not this recording.
+    """The provider refuses all requests because of an account or configuration fault.
 
-    An operator has to repair it. Until then visits wait: none fails, and none expires.
+    The cause is a key, an account, a model or a route, not this recording. Until an operator
+    repairs it, visits wait: none fails, and none expires.
     """
 
     def __init__(
@@ -54,16 +55,16 @@ class ProviderRefuses(Held):
 
 
 class RefusedAlone(Held):
-    """The provider refuses this request and serves others: the visit may be at fault.
+    """The provider refuses this request and serves other requests: the visit may be at fault.
 
-    The visit waits for a day, in case another cause passes; then it ends.
+    The visit waits for a day, because another cause may pass; then it stops waiting.
     """
 
 
 class UnreadableDocument(Held):
-    """This release cannot read the document: a newer one wrote it, or it is damaged.
+    """This release cannot read the document: a newer release wrote it, or it is damaged.
 
-    It must not be overwritten. A later read uses up no try.
+    The document must not be overwritten. Reading it again later uses up no try.
     """
 
     def __init__(self, collection: str, document_id: str) -> None:
@@ -73,7 +74,7 @@ class UnreadableDocument(Held):
 
 
 class Permanent(Exception):
-    """Another try gives the same result; the visit fails with `code`."""
+    """A retry would give the same result, so the visit fails with `code`."""
 
     def __init__(self, code: ErrorCode) -> None:
         super().__init__(code.value)
@@ -83,16 +84,16 @@ class Permanent(Exception):
 class NotCharged(Permanent):
     """The provider refused the request before it did any work, so the request is free.
 
-    Any other `Permanent` of a model counts as a paid answer.
+    Any other `Permanent` of a model counts as a paid response.
     """
 
 
 class BadAnswer(Permanent):
-    """The model was paid, and its answer is no summary of this visit.
+    """The model was paid, and its response cannot be used as a summary of this visit.
 
     Args:
-        code: the defect of the answer.
-        may_get_better: another sample may be good. A model that refused is not called again.
+        code: the defect of the response.
+        may_get_better: another response may be usable. A model that refused is not called again.
     """
 
     def __init__(self, code: ErrorCode, *, may_get_better: bool = True) -> None:
@@ -108,8 +109,8 @@ class Refused(Exception):
     """The state of the visit does not allow the command; nothing was changed.
 
     Args:
-        code: the reason.
-        retry_after_s: seconds until the caller may try again, where waiting helps.
+        code: the reason of the refusal.
+        retry_after_s: the seconds until the caller may retry, or None if waiting does not help.
     """
 
     def __init__(self, code: RefusalCode, *, retry_after_s: float | None = None) -> None:
@@ -119,11 +120,11 @@ class Refused(Exception):
 
 
 class Unreadable(Transient):
-    """The answer could not be parsed; that says little about the health of the dependency."""
+    """The response could not be parsed, which does not show whether the dependency is healthy."""
 
 
 class Unanswered(Transient):
-    """The call was sent and no answer came; the other side may have executed it."""
+    """The call was sent and no response came; the dependency may have executed the call."""
 
 
 class TimedOut(Unanswered):
@@ -131,11 +132,11 @@ class TimedOut(Unanswered):
 
 
 class MeasuringDied(Unanswered):
-    """A measuring process crashed; the visit counts it like an expired lease (`expired_leases`)."""
+    """The process that read the duration crashed; the crash counts in `expired_leases`."""
 
 
 class OperatorRefused(Exception):
-    """Nothing was done; `code` is the reason."""
+    """An operator's command was refused and changed nothing; `code` is the reason."""
 
     def __init__(self, code: OperatorCode) -> None:
         super().__init__(code.sentence)

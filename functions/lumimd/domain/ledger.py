@@ -1,10 +1,10 @@
-"""The cost of a visit, entry by entry: pure.
+"""The ledger of a visit: pure functions that record the cost of jobs and model calls.
 
-A transcription job is on the ledger, by its id, once it is known. It is charged once, when it has a
-transcript: a silent job is charged as well, a failed one is not. The model has no such ids, and it
-charges for an answer that was lost with its worker. So the save that takes a lease reserves its
-calls, and the save with their outcome settles them; a reserve without a settlement stays.
-The invariant is in docs/decisions/0023-ledger-and-bill.md.
+A transcription job is on the ledger under its id as soon as the id is known. It is charged once,
+when it has a transcript: a silent job is charged as well, a failed job is not. Model calls have no
+such ids, and a response that was lost with its worker is charged too. So the save that takes a
+lease reserves the model calls, and the save with their outcome settles them; an unsettled reserve
+stays. The invariant is in docs/decisions/0023-ledger-and-bill.md.
 """
 
 from dataclasses import dataclass
@@ -13,15 +13,16 @@ from typing import Final
 from lumimd.domain.visit import Ledger, LedgerJob, Visit
 
 JOBS_REMEMBERED: Final = 100
-"""The newest jobs only, so that a document stays small: a visit of many files has dozens."""
+"""The number of jobs that a ledger remembers, so that the document stays small. A visit with many
+files has dozens of jobs."""
 
 
 @dataclass(frozen=True)
 class Settlement:
     """The outcome of the model calls of one summary lease.
 
-    `answers` arrived and are charged; the outcome of `unheard` calls is unknown. `reserved` calls
-    were put on the ledger with the lease.
+    `answers` is the number of responses that arrived and are charged, `unheard` the number of calls
+    with an unknown outcome. `reserved` calls were put on the ledger when the lease was taken.
     """
 
     answers: int = 0
@@ -30,34 +31,34 @@ class Settlement:
 
 
 NOTHING: Final = Settlement()
-"""No call was made."""
+"""The settlement of a lease without any model call."""
 
 
 def ordered(visit: Visit, transcript_id: str) -> Ledger:
-    """The ledger with this job on it."""
+    """Return the ledger with an entry for this job, not charged yet."""
     return _noted(visit, transcript_id, None)
 
 
 def charged(visit: Visit, transcript_id: str, seconds: float) -> Ledger:
-    """The ledger with this job charged for `seconds` of audio; a repetition changes nothing."""
+    """Return the ledger with this job charged for `seconds` of audio, at most once."""
     return _noted(visit, transcript_id, seconds)
 
 
 def is_charged(visit: Visit, transcript_id: str) -> bool:
-    """Whether the audio of this job is on the ledger."""
+    """Whether this job is already charged on the ledger."""
     if any(job.transcript_id == transcript_id for job in visit.ledger.jobs):
         return _job(visit.ledger, transcript_id).seconds is not None
     return transcript_id in _charged_before(visit)
 
 
 def reserved(visit: Visit, calls: int) -> Ledger:
-    """The ledger with a reserve of `calls` for a new lease."""
+    """Return the ledger with `calls` model calls reserved for a new lease."""
     unsettled = visit.ledger.summaries_unsettled + calls
     return visit.ledger.model_copy(update={"summaries_unsettled": unsettled})
 
 
 def settled(visit: Visit, outcome: Settlement) -> Ledger:
-    """The ledger after the calls of a lease."""
+    """Return the ledger with the reserved calls of a lease replaced by their `outcome`."""
     before = visit.ledger
     unsettled = before.summaries_unsettled + outcome.unheard - outcome.reserved
     return before.model_copy(
@@ -75,7 +76,7 @@ def _noted(visit: Visit, transcript_id: str, seconds: float | None) -> Ledger:
     if known.seconds is not None or (is_new and transcript_id in _charged_before(visit)):
         return ledger
     entry = LedgerJob(transcript_id=transcript_id, seconds=seconds)
-    # The first entry brings the ids of the jobs that an earlier release counted without them.
+    # The first entry also adds entries for jobs that an earlier release counted without ids.
     known_jobs = ledger.jobs or _jobs_before(visit)
     others = (job for job in known_jobs if job.transcript_id != transcript_id)
     counted = is_new and transcript_id not in _ordered_before(visit)
@@ -94,7 +95,7 @@ def _job(ledger: Ledger, transcript_id: str) -> LedgerJob:
 
 
 def _jobs_before(visit: Visit) -> tuple[LedgerJob, ...]:
-    """Jobs of an earlier release; their audio is in the sum already, so they are charged 0 s."""
+    """Return entries for jobs of an earlier release, at 0 s: their audio is already in the sum."""
     charged = _charged_before(visit)
     return tuple(
         LedgerJob(transcript_id=job, seconds=0.0 if job in charged else None)
@@ -103,7 +104,7 @@ def _jobs_before(visit: Visit) -> tuple[LedgerJob, ...]:
 
 
 def _ordered_before(visit: Visit) -> frozenset[str]:
-    """Jobs that were counted by an earlier release, which kept no ids on the ledger."""
+    """Return the jobs that an earlier release counted without keeping their ids on the ledger."""
     if visit.ledger.jobs or not visit.ledger.orders:
         return frozenset()
     jobs = [take.transcription for take in visit.takes]
@@ -112,7 +113,7 @@ def _ordered_before(visit: Visit) -> frozenset[str]:
 
 
 def _charged_before(visit: Visit) -> frozenset[str]:
-    """The jobs among them with a stored transcript."""
+    """Return the jobs of `_ordered_before` that have a stored transcript."""
     if visit.ledger.jobs or not visit.ledger.orders:
         return frozenset()
     jobs = [take.transcription for take in visit.takes]

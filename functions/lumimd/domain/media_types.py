@@ -1,7 +1,7 @@
-"""The containers and content types of recordings, named once.
+"""The file extensions and content types of recordings.
 
-`storage.rules`, the web client and the documentation repeat them; `tests/rules/test_rules_agree.py`
-compares all places.
+`storage.rules`, the web client and the documentation repeat these names;
+`tests/rules/test_rules_agree.py` compares all places.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ EXTENSIONS: Final = (
     *("m4a", "m4b", "mp4", "mov", "3gp", "3g2", "aac", "mp3", "ogg", "oga", "opus"),
     *("webm", "weba", "mka", "flac", "wav", "caf", "aiff", "aif", "aifc", "amr"),
 )
-"""The extensions of files that phones, browsers and dictation devices write and we can read."""
+"""The file extensions of recordings that phones, browsers and dictation devices write."""
 
 TYPES: Final[Mapping[str, str]] = {
     "audio/mp4": "m4a",
@@ -48,20 +48,22 @@ TYPES: Final[Mapping[str, str]] = {
 }
 """The types that a client may announce to the API, in lower case and without parameters."""
 
-# RFC 9110, 5.6.6, and a deviation of recorders: unquoted values with commas or spaces, as in
-# `video/webm;codecs=vp8,opus`. Classes replace escapes, since the rules repeat the expression.
+# Parameters as in RFC 9110, 5.6.6. Recorders also send unquoted values with commas or spaces, as in
+# `video/webm;codecs=vp8,opus`. Character classes replace escapes, since the security rules repeat
+# the expression.
 _PARAMETERS: Final = r"""( *; *[A-Za-z0-9!#$&^_.+-]+=("[ -~]*"|[!#-:<-~][ !#-:<-~]*))* *;? *"""
 
 RECORDING_TYPES: Final = (
     r"((?i:audio/[a-z0-9!#$&^_.+-]+|application/ogg"
     r"|video/(mp4|webm|ogg|3gpp2?|quicktime|x-matroska)))" + _PARAMETERS
 )
-"""The content types of recordings: phones write sound into video containers as well.
+"""The content types of recordings, including video, since phones write sound into video containers.
 
-Any case, and any parameters: a browser's recorder names the codec (`audio/webm;codecs=opus`).
+Case does not matter, and any parameters are allowed, since a browser's recorder names the codec
+(`audio/webm;codecs=opus`).
 """
 
 
 def essence(content_type: str) -> str:
-    """The type alone, in lower case: `audio/webm` of `Audio/WebM; codecs=opus`."""
+    """Return the lower-case type without parameters: `audio/webm` for `Audio/WebM; codecs=opus`."""
     return content_type.partition(";")[0].strip().lower()

@@ -1,9 +1,10 @@
-"""Another summary keeps the owner's work: completed marks, days and edits of action items. Pure.
+"""Merges action items so that a new summary keeps the owner's completed marks, days and edits.
 
 An item of the new summary takes over the document, and so the id, of the earlier item with the same
-content. Content is the same if the extracted texts are, or if both items cite the same spoken words
-and their texts share words. An earlier item without a successor stays if its owner has worked on
-it; otherwise it is retired. Items that the owner added do not change (decision 0024).
+content. Two items have the same content if their extracted texts are equal, or if both cite the
+same spoken words and their texts share words. An earlier item without a successor stays if its
+owner has worked on it; otherwise it is retired. Items that the owner added do not change (decision
+0024). All functions are pure.
 """
 
 import re
@@ -16,21 +17,22 @@ from lumimd.domain.commit import StoredAction
 from lumimd.domain.visit import Action
 
 MIN_SIMILARITY: Final = 0.5
-"""Least share of common words at which one of several items with the same evidence is the same: a
-changed dose leaves more in common, another task about the same sentence less."""
+"""The least share of common words at which two items count as the same, if several items have the
+same evidence. If only a dose changed, the share is larger; for another task about the same
+sentence, the share is smaller."""
 
 MIN_CONTENT_LETTERS: Final = 4
-"""Least letters of a content word; shorter words are mostly grammar."""
+"""The least number of letters of a content word; shorter words are mostly grammar."""
 
 _WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
 class Merged:
-    """The action items of a visit after another summary.
+    """The merged action items of a visit after a new summary.
 
-    `ids` are all items in order, `write` the documents that change, `retired` the ids to delete.
-    `versions` are the versions, as read, of the documents that change or are deleted.
+    `ids` lists all items in order, `write` the documents that change, and `retired` the ids to
+    delete. `versions` holds the versions of the changed and deleted documents, as they were read.
     """
 
     ids: tuple[str, ...]
@@ -40,7 +42,7 @@ class Merged:
 
 
 def merged(earlier: Sequence[StoredAction], made: Sequence[Action]) -> Merged:
-    """Merge the `earlier` items of the last summary with those `made` from the next one."""
+    """Merge the `earlier` items of the last summary with the items `made` from the new summary."""
     taken_over = dict(_pairs([each.action for each in earlier], made))
     successors = {earlier[number].action.action_id: each for each, number in taken_over.items()}
     items = [
@@ -66,7 +68,7 @@ def merged(earlier: Sequence[StoredAction], made: Sequence[Action]) -> Merged:
 
 
 def beside(earlier: Sequence[str], made: Sequence[Action]) -> Merged:
-    """The items with these ids, which a legal hold keeps unchanged, and the new items."""
+    """Keep the `earlier` items unchanged under a legal hold, and add the new items after them."""
     new = tuple(each for each in made if each.action_id not in earlier)
     ids = (*earlier, *(each.action_id for each in new))
     return Merged(ids=ids, write=new, retired=(), versions={})
@@ -75,13 +77,13 @@ def beside(earlier: Sequence[str], made: Sequence[Action]) -> Merged:
 def is_worked_on(action: Action) -> bool:
     """Whether the owner has completed, dated or edited the item.
 
-    Items of releases that did not store the extracted text may have been edited.
+    Items without a stored extracted text, of earlier releases, count as edited.
     """
     return action.completed or action.due_date is not None or action.text != action.extracted_text
 
 
 def _carried_over(earlier: Action, made: Action) -> Action:
-    """The new item in the document of the earlier one; changes by the owner stay."""
+    """Return the document of the earlier item with the new content; changes by the owner stay."""
     text = made.text if earlier.text == earlier.extracted_text else earlier.text
     return earlier.model_copy(
         update={
@@ -95,7 +97,7 @@ def _carried_over(earlier: Action, made: Action) -> Action:
 
 
 def _pairs(earlier: Sequence[Action], made: Sequence[Action]) -> Iterator[tuple[int, int]]:
-    """Index pairs of items with the same content: `(made, earlier)`, each at most once."""
+    """Yield index pairs `(made, earlier)` of items with the same content, each index once."""
     free = dict(enumerate(earlier))
     waiting = dict(enumerate(made))
     same: tuple[Callable[[Action, Action], bool], ...] = (
@@ -115,7 +117,7 @@ def _pairs(earlier: Sequence[Action], made: Sequence[Action]) -> Iterator[tuple[
 
 
 def _by_evidence(free: dict[int, Action], waiting: dict[int, Action]) -> list[tuple[int, int]]:
-    """Pairs that cite the same words, the most similar first."""
+    """Return index pairs of items that cite the same spoken words, the most similar pairs first."""
     pairs = [
         (number, found)
         for number, new in waiting.items()
@@ -134,7 +136,10 @@ def _by_evidence(free: dict[int, Action], waiting: dict[int, Action]) -> list[tu
 
 
 def _cite_the_same(old: Action, new: Action) -> bool:
-    """Whether both cite the same words; items of earlier releases have only utterance ids."""
+    """Whether both items cite the same spoken words.
+
+    Items of earlier releases have no hash of the words, so their utterance ids are compared.
+    """
     if old.said is None or new.said is None:
         return bool(new.evidence) and old.evidence == new.evidence
     return old.said == new.said
@@ -155,5 +160,5 @@ def _words(text: str) -> set[str]:
 
 
 def _plain(text: str) -> str:
-    """The words of a text in one spelling: no case, no punctuation, one space."""
+    """Return the words of a text in lower case, without punctuation, separated by single spaces."""
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))

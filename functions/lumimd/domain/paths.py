@@ -1,12 +1,12 @@
-"""Names of collections and folders, in one place.
+"""The names of Firestore collections and bucket folders.
 
-Firestore documents, folders of the bucket, security rules and indexes have these names.
+Security rules and indexes use the same names.
 """
 
 from typing import Final
 
 VISITS: Final = "visits"
-"""Visits in Firestore, and the folder of the recordings in the bucket."""
+"""The collection of visits in Firestore, and the folder of recordings in the bucket."""
 
 TRANSCRIPT: Final = "transcript"
 HISTORY: Final = "history"
@@ -18,7 +18,7 @@ USERS: Final = "users"
 IDEMPOTENCY_KEYS: Final = "idempotencyKeys"
 
 OPS: Final = "ops"
-"""Documents of the pipeline itself; clients neither read nor write them."""
+"""Documents of the pipeline itself, which clients neither read nor write."""
 
 AUDIT: Final = f"{OPS}/audit/entries"
 RATE_LIMITS: Final = f"{OPS}/limits/buckets"
@@ -28,25 +28,25 @@ PERMITS: Final = f"{OPS}/slots/shards"
 
 
 def user_folder(user_id: str) -> str:
-    """The folder of the recordings of a user."""
+    """Return the folder of a user's recordings, with a slash at the end."""
     return f"{VISITS}/{user_id}/"
 
 
 def recordings_folder(user_id: str, visit_id: str) -> str:
-    """The folder of the recordings of a visit."""
+    """Return the folder of a visit's recordings, with a slash at the end."""
     return f"{VISITS}/{user_id}/{visit_id}/"
 
 
 def visit_path(visit_id: str) -> str:
-    """The document of a visit."""
+    """Return the path of a visit's document."""
     return f"{VISITS}/{visit_id}"
 
 
 def transcript_path(visit_id: str) -> str:
-    """The pages of a transcript."""
+    """Return the path of the collection of a visit's transcript pages."""
     return f"{VISITS}/{visit_id}/{TRANSCRIPT}"
 
 
 def history_path(visit_id: str) -> str:
-    """The entries of a timeline."""
+    """Return the path of the collection of a visit's history entries."""
     return f"{VISITS}/{visit_id}/{HISTORY}"

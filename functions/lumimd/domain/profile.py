@@ -1,4 +1,4 @@
-"""The settings of a user: the tier from an operator, and preferences."""
+"""The stored settings of a user."""
 
 from typing import Any
 

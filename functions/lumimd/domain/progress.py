@@ -1,4 +1,4 @@
-"""The progress of a visit, for the users who wait for it."""
+"""The progress of a visit, as its owner sees it: step, percentage and remaining seconds."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Step(StrEnum):
-    """The steps of the work, in their order."""
+    """The steps of the work on a visit, in the order of the work."""
 
     WAITING_FOR_AUDIO = "waiting_for_audio"
     AUDIO_RECEIVED = "audio_received"
@@ -30,7 +30,7 @@ PERCENT: Final[Mapping[Step, int]] = {
     Step.PROVISIONAL: 80,
     Step.COMPLETED: 100,
 }
-"""Fixed tens; `transcribing` moves through 30, 40 and 50 with the elapsed time."""
+"""The percentage shown for each step; `transcribing` rises from 30 over 40 to 50 with the time."""
 
 _TRANSCRIPTION_OVERHEAD_S: Final = 15.0
 _TRANSCRIPTION_PER_AUDIO_SECOND: Final = 0.25
@@ -38,20 +38,20 @@ _SUMMARY_S: Final = 20.0
 
 
 def expected_transcription_s(audio_s: float | None) -> float:
-    """Usual seconds of a transcription from its submission: a generous linear estimate."""
+    """Return a generous linear estimate of the seconds from submission to transcript."""
     return _TRANSCRIPTION_OVERHEAD_S + _TRANSCRIPTION_PER_AUDIO_SECOND * (audio_s or 0.0)
 
 
 def transcribing_percent(elapsed_s: float, audio_s: float | None) -> int:
-    """30, 40 or 50, by thirds of the expected time; below the percentage of a transcript."""
+    """Return 30, 40 or 50, for the first, second and third part of the expected time."""
     third = int(3 * elapsed_s / expected_transcription_s(audio_s))
     return PERCENT[Step.TRANSCRIBING] + 10 * max(0, min(2, third))
 
 
 def seconds_remaining(step: Step, elapsed_s: float, audio_s: float | None) -> int | None:
-    """Whole seconds until the visit is likely ready, never negative; None while unknown.
+    """Return the whole seconds until the visit is likely ready, at least 0; None while unknown.
 
-    `elapsed_s` counts from the submission and matters only while transcribing.
+    `elapsed_s` counts from the submission of the job and matters only while transcribing.
     """
     match step:
         case Step.COMPLETED:

@@ -1,8 +1,8 @@
-"""Detects the clinician and the patient by their words.
+"""Detects the clinician and the patient by their words, in pure functions.
 
-A diarizer only separates the speakers. A clinician asks about symptoms, examines and prescribes; a
-patient reports symptoms. Each cue adds its weight to its speaker, so the order of speaking does not
-matter. Pure: no I/O, no clock.
+The transcription provider only separates the speakers. A clinician asks about symptoms, examines
+and prescribes; a patient reports symptoms. Each such phrase (a cue) adds its weight to the score of
+its speaker, so the order of speaking does not matter.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Final
 from lumimd.domain.transcript import Role, Utterance
 
 MIN_EVIDENCE: Final = 2.0
-"""The least difference between two speakers' scores that is not chance."""
+"""The least difference between the scores of two speakers at which they get roles."""
 
 _Cues = tuple[tuple[float, re.Pattern[str]], ...]
 
@@ -70,11 +70,11 @@ _PATIENT: Final = _cues(
 
 
 def assign_roles(utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
-    """The same utterances in the same order, each with the role of its speaker.
+    """Return the same utterances in the same order, each with the role of its speaker.
 
-    A single speaker stays unknown, as do speakers whose words do not differ enough. Of more than
-    two, only the best clinician and the best patient get a role: a relative or a nurse sounds a
-    little like both.
+    A single speaker stays unknown, as do speakers with too similar scores. Of three or more
+    speakers, only the best clinician and the best patient get a role, because a relative or a nurse
+    sounds a little like both.
     """
     roles = _roles(_scores(utterances))
     return tuple(
@@ -84,7 +84,7 @@ def assign_roles(utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
 
 
 def _scores(utterances: Sequence[Utterance]) -> dict[str, float]:
-    """Clinician's cues minus patient's cues, by speaker."""
+    """Return the score of each speaker: clinician's cues minus patient's cues, by weight."""
     scores: dict[str, float] = defaultdict(float)
     for utterance in utterances:
         text = " ".join(utterance.text.lower().replace("\u2019", "'").split())
@@ -95,7 +95,7 @@ def _scores(utterances: Sequence[Utterance]) -> dict[str, float]:
 
 
 def _roles(scores: Mapping[str, float]) -> dict[str, Role]:
-    """The clinician and the patient among the speakers; empty without enough evidence."""
+    """Return the clinician and the patient among the speakers; empty without enough evidence."""
     if len(scores) < 2:
         return {}
     # The name breaks a tie, so that the same words always get the same roles.

@@ -1,11 +1,12 @@
-"""The life of a visit as one explicit table, without any I/O, clock or randomness.
+"""The statuses of a visit as one explicit table, without any I/O, clock or randomness.
 
     TRANSITIONS:      (processingStatus, event) -> (processingStatus, effects)
     LATE_OR_REPEATED: the pairs that at-least-once delivery causes; nothing changes
     every other pair: IllegalTransition
 
-Two invariants hold after every `advance`: a visit that is not terminal has a `wake_at`, so that the
-scheduled function checks it again even if every effect is lost; a terminal visit has none.
+Two invariants hold after every `advance`. A visit in a non-terminal status has a `wake_at`, so that
+the scheduled function checks the visit again even if every effect is lost. A visit in a terminal
+status has no `wake_at`.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ _P = ProcessingStatus
 
 
 class Effect(StrEnum):
-    """Work that follows the save of the new state. An effect may get lost: `wake_at` repeats it."""
+    """Work that follows the save of the new state. If an effect is lost, `wake_at` repeats it."""
 
     SUBMIT_AUDIO = "submit_audio"
     REQUEST_SUMMARY = "request_summary"
@@ -36,14 +37,14 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class Transition:
-    """The status after an event, and the effects."""
+    """The status of a visit after an event, and the effects of the event."""
 
     to: ProcessingStatus
     effects: tuple[Effect, ...] = ()
 
 
 class IllegalTransition(Exception):
-    """The event cannot happen in this status: a bug."""
+    """The table has no transition for this event in this status, which is a bug."""
 
     def __init__(self, status: ProcessingStatus, event: type[e.Event]) -> None:
         super().__init__(f"{event.__name__} while {status}")
@@ -52,13 +53,13 @@ class IllegalTransition(Exception):
 _SUBMIT: Final = Transition(_P.PENDING, (Effect.SUBMIT_AUDIO,))
 _STORED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY,))
 _FAILED: Final = Transition(_P.FAILED)
-# The job has ended at the provider, with or without a transcript.
+# The job has ended at the provider, with or without a transcript, so its permit is released.
 _TRANSCRIBED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY, Effect.RELEASE_PERMIT))
 _NOT_TRANSCRIBED: Final = Transition(_P.FAILED, (Effect.RELEASE_PERMIT,))
 _AGAIN: Final = Transition(_P.PENDING, (Effect.RELEASE_PERMIT,))
 _KEPT: Final = Transition(_P.COMPLETED, (Effect.RELEASE_PERMIT,))
 _CANCELLED: Final = Transition(_P.CANCELLED)
-_STOPPED: Final = Transition(_P.COMPLETED)  # a stopped job keeps its permit until it ends
+_STOPPED: Final = Transition(_P.COMPLETED)  # the permit stays until the stopped job ends
 
 TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] = {
     (_P.PENDING, e.AudioAccepted): _SUBMIT,
@@ -69,7 +70,7 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.PENDING, e.SubmissionQueued): Transition(_P.PENDING),
     (_P.PENDING, e.AudioRejected): _NOT_TRANSCRIBED,
     (_P.PENDING, e.TranscriptionSubmitted): Transition(_P.TRANSCRIBING),
-    # The result arrived before our save of the job's id.
+    # The result of the job arrived before the job's id was saved.
     (_P.PENDING, e.TranscriptStored): _TRANSCRIBED,
     (_P.PENDING, e.TranscriptionFailed): _NOT_TRANSCRIBED,
     (_P.PENDING, e.TranscriptionRestarted): _AGAIN,
@@ -91,7 +92,7 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.SUMMARIZING, e.SummaryFailed): _FAILED,
     (_P.SUMMARIZING, e.VisitCancelled): _CANCELLED,
     (_P.COMPLETED, e.AudioReplaced): _SUBMIT,
-    # Several files of one visit: one at a time, in the order of their upload.
+    # A visit of several files: the files are processed one by one, in the order of their upload.
     (_P.PENDING, e.TakeAdded): Transition(_P.PENDING),
     (_P.TRANSCRIBING, e.TakeAdded): Transition(_P.TRANSCRIBING),
     (_P.SUMMARIZING, e.TakeAccepted): _SUBMIT,
@@ -122,7 +123,7 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.PENDING, e.VisitDelayed): Transition(_P.PENDING),
     (_P.TRANSCRIBING, e.VisitDelayed): Transition(_P.TRANSCRIBING),
     (_P.SUMMARIZING, e.VisitDelayed): Transition(_P.SUMMARIZING),
-    # Cancelled or expired before there was a recording: a later recording is processed.
+    # A visit was cancelled or expired without a recording: a later recording is processed.
     (_P.CANCELLED, e.AudioAccepted): _SUBMIT,
     (_P.FAILED, e.AudioAccepted): _SUBMIT,
     (_P.CANCELLED, e.AudioReplaced): _SUBMIT,
@@ -162,11 +163,11 @@ LATE_OR_REPEATED: Final = frozenset(
         *product((_P.TRANSCRIBING, _P.SUMMARIZING, *_TERMINAL), _SUBMISSION),
         *product((_P.SUMMARIZING, *_TERMINAL), _COLLECTION),
         *product(_TERMINAL, _SUMMARY),
-        # A repeated request: the work is in progress, or done.
+        # A duplicate of a retry request: the work is in progress, or done.
         *product((_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING, _P.COMPLETED, _P.CANCELLED), _RETRY),
         *product(set(_P) - {_P.COMPLETED}, (e.SummaryRegenerated,)),
         *product(_TERMINAL, (e.VisitCancelled, e.VisitExpired)),
-        # Such a job is charged after the end of the visit.
+        # A job that the visit no longer waits for is charged only after the end of the visit.
         *product(set(_P) - set(_TERMINAL), (e.JobCharged,)),
         *product(_TERMINAL, (e.VisitDelayed, e.VisitPrioritized)),
     }
@@ -177,7 +178,7 @@ LATE_OR_REPEATED: Final = frozenset(
 class Advance:
     """The visit after an event, and its `entry` in the history. A late event changes nothing.
 
-    `withheld`: a legal hold prevents that the results of the event are stored.
+    `withheld` means that a legal hold prevents the storing of the event's results.
     """
 
     visit: Visit
@@ -188,7 +189,7 @@ class Advance:
 
 
 def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
-    """Apply `event` to `visit` at `now`.
+    """Return the visit after `event` at `now`.
 
     Raises:
         IllegalTransition: the table has no such pair.
@@ -221,9 +222,9 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
 
 
 def audio_event(visit: Visit, audio: Audio) -> e.Event:
-    """The event for the arrival of `audio` in `visit`: first recording, newer one, or repetition.
+    """Return the event for the arrival of `audio`: a first, newer, further or duplicate recording.
 
-    A newer generation of a path replaces the older one; another path is another take.
+    A newer generation of a path replaces the older generation; a new path is a further take.
     """
     known = generation_known(visit, audio.storage_path)
     if audio.generation <= known or not (known or has_room(visit)):
@@ -240,10 +241,10 @@ def audio_event(visit: Visit, audio: Audio) -> e.Event:
 
 
 def under_hold(visit: Visit, event: e.Event) -> e.Event:
-    """The event that applies under legal hold, which replaces no stored results.
+    """Return the event that applies instead of `event` if the visit is under legal hold.
 
-    Work on first results goes on. A provisional summary is not shown, since the model's summary
-    could not replace it.
+    The returned event never replaces stored results; work on first results continues. A provisional
+    summary is not shown, since the model's summary could not replace it.
     """
     if not visit.legal_hold:
         return event
@@ -257,7 +258,7 @@ def under_hold(visit: Visit, event: e.Event) -> e.Event:
     if isinstance(event, e.ProvisionalSummaryStored):
         return _waiting_for_model(event)
     if isinstance(event, e.SummaryStored) and visit.action_ids:
-        # Items of a transcript replaced before the hold stay, and the new items are beside them.
+        # Items of a transcript that was replaced before the hold stay beside the new items.
         kept = dict.fromkeys((*visit.action_ids, *event.action_ids))
         return replace(event, action_ids=tuple(kept))
     return event
@@ -272,7 +273,7 @@ def _waiting_for_model(shown: e.ProvisionalSummaryStored) -> e.Event:
 
 
 def _held_now(visit: Visit, held: e.HoldSet) -> e.Event:
-    """The event of a new legal hold: it stops work that would replace results."""
+    """Return the event of a new legal hold, which stops work that would replace stored results."""
     at_work = visit.processing_status in (_P.PENDING, _P.TRANSCRIBING)
     if at_work and visit.audio is not None and takes_of(visit):
         stopped = e.TranscriptKeptByHold if visit.source is None else e.TakeStoppedByHold
@@ -283,10 +284,10 @@ def _held_now(visit: Visit, held: e.HoldSet) -> e.Event:
 
 
 def in_view_of(visit: Visit, event: e.Event) -> e.Event:
-    """The event that applies to a visit of several files: it continues after the end of one file.
+    """Return the event that applies instead of `event` if the visit has several files.
 
-    The visit notes a file without a transcript with its code. Then the next file begins, or the
-    visit returns to its earlier status. Consent concerns the visit, not a file. After a retryable
+    A file without a transcript is noted with its code; then the next file begins, or the visit
+    returns to its earlier status. Missing consent still fails the whole visit. After a retryable
     failure the visit waits for a retry, while stored results stay shown.
     """
     if type(event) is e.HoldSet:
@@ -311,14 +312,14 @@ def in_view_of(visit: Visit, event: e.Event) -> e.Event:
 
 
 def _effects_of(event: e.Event, transition: Transition) -> tuple[Effect, ...]:
-    """A job outlives the cancelling or expiry of its visit: it keeps its permit until it ends."""
+    """Return the effects of `event`; a cancelled or expired visit keeps the permit of its job."""
     if not isinstance(event, e.VisitCancelled | e.VisitExpired):
         return transition.effects
     return tuple(each for each in transition.effects if each is not Effect.RELEASE_PERMIT)
 
 
 def retry_event(visit: Visit) -> e.Event:
-    """Another attempt from the failed stage: a stored transcript is not ordered again."""
+    """Return the event that retries the failed stage; a stored transcript is not ordered again."""
     if visit.transcription is not None and visit.transcription.completed_at is not None:
         return e.SummaryRetried(visit.attempt)
     return e.SubmissionRetried(visit.attempt)
@@ -327,7 +328,7 @@ def retry_event(visit: Visit) -> e.Event:
 def _settled(
     before: Visit, after: Visit, event: e.Event, to: ProcessingStatus, now: datetime
 ) -> e.Changes:
-    """The fields that follow from the status, alike for every event."""
+    """Return the fields that every event sets in the same way from the new status."""
     settled: e.Changes = {"processing_status": to, "status": _status(to, after), "updated_at": now}
     if event.step is not None:
         audio_s = after.audio.duration_seconds if after.audio else None
@@ -353,7 +354,10 @@ def _settled(
 
 
 def _delay(after: Visit, to: ProcessingStatus, now: datetime) -> e.Changes:
-    """The delay that clients see. Without another event, `pipeline/recover.py` notes the delay."""
+    """Return the fields for the delay that clients see.
+
+    If no event follows, `pipeline/recover.py` notes the delay.
+    """
     began_at = after.timings.processing_started_at if after.timings else None
     if began_at is None or to.is_terminal:
         return {"taking_longer_than_expected": False, "overdue_at": None}
@@ -372,9 +376,9 @@ def _status(to: ProcessingStatus, after: Visit) -> Status:
             if after.processing_error and after.processing_error.code is ErrorCode.EXPIRED:
                 return Status.EXPIRED
             if after.source is not None and not after.provisional:
-                return Status.COMPLETED  # another summary was requested; the earlier one stays
+                return Status.COMPLETED  # a new summary was requested; the earlier summary stays
             if after.kept is _P.COMPLETED:
-                return Status.COMPLETED  # another file was added; the earlier results stay
+                return Status.COMPLETED  # a file was added; the earlier results stay
             return Status.PARTIAL if after.has_transcript else Status.FAILED
         case _:
             return Status.PROCESSING

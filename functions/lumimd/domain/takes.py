@@ -1,8 +1,8 @@
-"""A visit that was recorded in several files: its takes, in the order of their upload.
+"""The takes of a visit: the files of one recording, in the order of their upload.
 
 `visit.audio` is the file in progress. `takes` are the files in the stored transcript,
 `waiting_takes` wait for their turn, `refused_takes` brought no transcript, and `held_takes` wait
-for the end of a legal hold. A newer generation of a path replaces the older one.
+for the end of a legal hold. A newer generation of a path replaces the older generation.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from lumimd.domain.transcript import Role, Transcript, Utterance
 from lumimd.domain.visit import Take, Transcription, Visit
 
 MAX_FILES: Final = 50
-"""Files of one visit; clients have fewer names to upload under."""
+"""The most files of one visit; the security rules allow clients fewer files."""
 
 _FAULTS_OF_A_FILE: Final = frozenset(
     {
@@ -28,7 +28,10 @@ _FAULTS_OF_A_FILE: Final = frozenset(
 
 
 def takes_of(visit: Visit) -> tuple[Take, ...]:
-    """The takes in the stored transcript; a visit of a release without takes has one."""
+    """Return the takes in the stored transcript.
+
+    A visit of an earlier release has no stored takes, so its transcribed file is the only take.
+    """
     job = visit.transcription
     if visit.takes or visit.audio is None or job is None or job.completed_at is None:
         return visit.takes
@@ -37,14 +40,14 @@ def takes_of(visit: Visit) -> tuple[Take, ...]:
 
 
 def generation_known(visit: Visit, storage_path: str) -> int:
-    """The newest generation of this path among the files of the visit; 0 for none."""
+    """Return the newest generation of this path among the files of the visit, or 0."""
     files = [(each.storage_path, each.generation) for each in _files(visit)]
     files += [(each.storage_path, each.generation) for each in visit.refused_takes]
     return max((of for path, of in files if path == storage_path), default=0)
 
 
 def newest_generation(visit: Visit) -> int:
-    """The newest generation of any file of the visit."""
+    """Return the newest generation of any file of the visit, or 0."""
     refused = (each.generation for each in visit.refused_takes)
     return max((*(each.generation for each in _files(visit)), *refused), default=0)
 
@@ -56,13 +59,13 @@ def has_room(visit: Visit) -> bool:
 
 
 def in_turn(files: Iterable[Audio], newest: Audio) -> tuple[Audio, ...]:
-    """`files` and the `newest` one in the order of their upload, one a path."""
+    """Return `files` and `newest` in the order of their upload, with one file per path."""
     others = (each for each in files if each.storage_path != newest.storage_path)
     return tuple(sorted((*others, newest), key=lambda each: each.generation))
 
 
 def unfinished(visit: Visit) -> tuple[Audio, ...]:
-    """The file whose work stopped; empty if it is transcribed or at fault itself."""
+    """Return the present file if its work stopped early, unless the file itself caused the stop."""
     if visit.audio is None or any(take.audio == visit.audio for take in takes_of(visit)):
         return ()
     error = visit.processing_error
@@ -70,7 +73,7 @@ def unfinished(visit: Visit) -> tuple[Audio, ...]:
 
 
 def with_take(visit: Visit, heard: Transcript, job: Transcription) -> tuple[Take, ...]:
-    """The takes after the words of the present file are in the transcript."""
+    """Return the takes as they are when the transcript contains the present file."""
     before = takes_of(visit)
     if visit.audio is None:
         return before
@@ -87,7 +90,7 @@ def with_take(visit: Visit, heard: Transcript, job: Transcription) -> tuple[Take
 
 
 def check_together(visit: Visit, measured: Audio) -> None:
-    """Check that the whole visit is not longer than a single recording may be.
+    """Check that all takes together are not longer than the longest single recording.
 
     Raises:
         Permanent: `audio_too_long`.
@@ -106,10 +109,10 @@ class _TakeWords:
 
 
 def joined_takes(visit: Visit, stored: Sequence[Utterance], heard: Transcript) -> Transcript:
-    """`heard` between the words of the other takes of the visit.
+    """Return the transcript of the whole visit, with `heard` at its place among the other takes.
 
     Times count from the start of the first take. Existing ids stay, and the ids of the new take
-    follow them. Speakers of two takes are the same only if their roles are.
+    follow them. Two takes share a speaker only if the speakers have the same role.
     """
     before = takes_of(visit)
     if visit.audio is None or not before:
@@ -139,7 +142,7 @@ def _files(visit: Visit) -> list[Audio]:
 
 
 def _words_by_take(takes: Sequence[Take], stored: Sequence[Utterance]) -> list[_TakeWords]:
-    """The stored utterances by take."""
+    """Return the stored utterances of each take."""
     found: list[_TakeWords] = []
     first, starts_s = 0, 0.0
     for take in takes:
@@ -163,7 +166,7 @@ def _shifted(utterance: Utterance, by_ms: int) -> Utterance:
 
 
 def _continued(heard: Sequence[Utterance], said: Sequence[Utterance]) -> list[Utterance]:
-    """The utterances of a new take, with ids and speakers that no other take has."""
+    """Return the utterances of a new take with ids and speaker names that are not yet in use."""
     numbers = (each.id.partition(".")[0].removeprefix("u") for each in said)
     first = max((int(n) for n in numbers if n.isdecimal()), default=len(said)) + 1
     speakers = _speakers(heard, said)
@@ -174,7 +177,7 @@ def _continued(heard: Sequence[Utterance], said: Sequence[Utterance]) -> list[Ut
 
 
 def _speakers(heard: Sequence[Utterance], said: Sequence[Utterance]) -> dict[str, str]:
-    """Names for the speakers of a new take, beside the speakers of the other takes."""
+    """Return a name for each speaker of a new take, given the speakers of the other takes."""
     taken = {each.speaker for each in said}
     named: dict[str, str] = {}
     for speaker in dict.fromkeys(each.speaker for each in heard):
@@ -193,7 +196,10 @@ def _speakers(heard: Sequence[Utterance], said: Sequence[Utterance]) -> dict[str
 def _only_speaker(
     roles: set[Role], heard: Sequence[Utterance], said: Sequence[Utterance]
 ) -> str | None:
-    """The speaker with this role in the other takes, if one has it there and one has it here."""
+    """Return the speaker with this role in the other takes, if it is the same person.
+
+    One speaker of the other takes and one speaker of the new take must have the role.
+    """
     if len(roles) != 1 or Role.UNKNOWN in roles:
         return None
     there = {each.speaker for each in said if each.role in roles}

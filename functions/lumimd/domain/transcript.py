@@ -10,7 +10,8 @@ from lumimd.domain.document import Document
 from lumimd.domain.text_pieces import divided_text
 
 MAX_PAGE_BYTES: Final = 200_000
-"""A stored document may hold 1 MiB; small pages also keep a phone's first read quick."""
+"""The largest page: a stored document may hold 1 MiB, and small pages are quick to read on a
+phone."""
 
 
 class Role(StrEnum):
@@ -22,10 +23,10 @@ class Role(StrEnum):
 
 
 class Utterance(Document):
-    """Uninterrupted speech of one speaker.
+    """A passage that one speaker says without interruption.
 
-    `id` is unique in the transcript, and evidence refers to it. `start_ms` and `end_ms` count from
-    the start of the recording; `confidence` is the recognizer's, from 0 to 1.
+    `id` is unique in the transcript, and evidence refers to the `id`. `start_ms` and `end_ms` count
+    from the start of the recording; `confidence` is the confidence of the recognizer, from 0 to 1.
     """
 
     id: str
@@ -38,7 +39,7 @@ class Utterance(Document):
 
 
 class TranscriptPage(Document):
-    """A run of utterances that is stored as one document."""
+    """Consecutive utterances that are stored as one document."""
 
     page: int
     utterances: tuple[Utterance, ...]
@@ -59,11 +60,11 @@ class Transcript(Document):
 
     @property
     def ids(self) -> frozenset[str]:
-        """The ids that evidence may refer to."""
+        """Return the ids that evidence may refer to."""
         return frozenset(utterance.id for utterance in self.utterances)
 
     def divided(self, max_bytes: int = MAX_PAGE_BYTES) -> "Transcript":
-        """The same words, with every utterance that is larger than a page cut into pieces."""
+        """Return the same words; utterances that are larger than a page are divided into pieces."""
         taken = set(self.ids)
         utterances: list[Utterance] = []
         for utterance in self.utterances:
@@ -74,9 +75,9 @@ class Transcript(Document):
         return self.model_copy(update={"utterances": tuple(utterances)})
 
     def pages(self, max_bytes: int = MAX_PAGE_BYTES) -> tuple[TranscriptPage, ...]:
-        """The utterances in as few pages as fit under `max_bytes` each, in order.
+        """Return the utterances in order, in as few pages of at most `max_bytes` as possible.
 
-        An utterance that is larger than a page is cut into pieces (`divided`).
+        An utterance that is larger than a page is divided into pieces (`divided`).
         """
         pages: list[list[Utterance]] = []
         size = max_bytes
@@ -94,16 +95,16 @@ class Transcript(Document):
 
 
 def joined(pages: Iterable[TranscriptPage]) -> tuple[Utterance, ...]:
-    """The utterances of all pages in the order of the page numbers."""
+    """Return the utterances of all pages in the order of the page numbers."""
     ordered: Sequence[TranscriptPage] = sorted(pages, key=lambda page: page.page)
     return tuple(utterance for page in ordered for utterance in page.utterances)
 
 
 def pieces(utterance: Utterance, max_bytes: int, taken: set[str]) -> list[Utterance]:
-    """The utterance in pieces of at most `max_bytes` of text each, in order.
+    """Return the utterance in ordered pieces of at most `max_bytes` of text.
 
-    The pieces add up to the text of the utterance, and share its time by their length.
-    The first piece keeps the id; the function adds the ids of the others to `taken`.
+    The pieces add up to the text of the utterance, and divide its time by their lengths. The first
+    piece keeps the id; the function adds the ids of the other pieces to `taken`.
     """
     if not utterance.text:
         return [utterance]

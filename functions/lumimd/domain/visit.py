@@ -50,7 +50,7 @@ _TERMINAL: Final = frozenset(
 class Status(StrEnum):
     """The status of a visit for its owner.
 
-    `partial`: the transcript is safe, and there is no summary.
+    `partial` means that the transcript is stored, and that there is no summary.
     """
 
     PROCESSING = "processing"
@@ -62,7 +62,7 @@ class Status(StrEnum):
 
 
 class VisitKind(StrEnum):
-    """The kind of recording, which selects the analysis after the transcript."""
+    """The kind of a recording, which selects the analysis after transcription."""
 
     VISIT = "visit"
 
@@ -76,24 +76,25 @@ class Stage(StrEnum):
 
 
 class Consent(Document):
-    """The patient agreed to the processing of the recording."""
+    """The patient's consent to the processing of the recording."""
 
     given_at: datetime
 
 
 class LedgerJob(Document):
-    """A job at the provider, charged for `seconds` of audio; None: not charged so far."""
+    """A job at the provider, charged for `seconds` of audio; None means not charged so far."""
 
     transcript_id: str
     seconds: float | None = None
 
 
 class Ledger(Document):
-    """The cost of the visit so far, over all its attempts, in the units of the providers' bills.
+    """The cost of all attempts of the visit so far, in the units of the providers' bills.
 
-    `orders` are jobs that the provider accepted, `summaries` answers of the model, good and bad.
-    Up to `summaries_unsettled` more answers may have been paid: their workers crashed, or the
-    answers were lost on the way. `jobs` are the newest jobs, so that each counts once.
+    `orders` counts the jobs that the provider accepted, `summaries` the responses of the model,
+    good and bad. Up to `summaries_unsettled` more responses may have been paid: their workers
+    crashed, or the responses were lost on the way. `jobs` lists the newest jobs, so that each job
+    counts once.
     """
 
     audio_seconds: float = 0.0
@@ -104,7 +105,7 @@ class Ledger(Document):
 
 
 class Lease(Document):
-    """The lease of a worker on the present stage; `reserved` of its calls are on the ledger."""
+    """The lease of a worker on the present stage; its `reserved` model calls are on the ledger."""
 
     holder: str
     until: datetime
@@ -124,9 +125,9 @@ class Transcription(Document):
 
 
 class Take(Document):
-    """A file in the transcript: its audio, its job, and its number of `utterances` over `seconds`.
+    """A file in the transcript: its audio, its job, its number of `utterances`, and its `seconds`.
 
-    Takes are in the order of their upload, which `order` keeps when a file is replaced.
+    `order` keeps takes in the order of their upload, even if a file is replaced later.
     """
 
     audio: Audio
@@ -137,7 +138,7 @@ class Take(Document):
 
 
 class RefusedTake(Document):
-    """A file that brought no transcript, with a reason from the closed list."""
+    """A file that brought no transcript, with a code and a sentence from the closed list."""
 
     storage_path: str
     generation: int
@@ -156,12 +157,12 @@ class ProcessingError(Document):
 
     @classmethod
     def of(cls, code: ErrorCode, stage: Stage) -> "ProcessingError":
-        """The record of a failure in `stage`."""
+        """Return the record of a failure in `stage`."""
         return cls(code=code, message=code.sentence, stage=stage, retryable=code.retryable)
 
 
 class Trouble(Document):
-    """The errors of the present stage, from the first to the last."""
+    """The first and the last error of the present stage."""
 
     first_code: ErrorCode
     first_at: datetime
@@ -170,7 +171,7 @@ class Trouble(Document):
     times: int = 1
 
     def again(self, code: ErrorCode, now: datetime) -> "Trouble":
-        """These errors and one more."""
+        """Return these errors with `code` as the last error."""
         return self.model_copy(update={"last_code": code, "last_at": now, "times": self.times + 1})
 
 
@@ -182,7 +183,7 @@ class Timings(Document):
     processing_time_ms: int | None = None
 
     def ended_at(self, now: datetime) -> "Timings":
-        """These timings, closed at `now`."""
+        """Return these timings with the end of the attempt at `now`."""
         elapsed_ms = round((now - self.processing_started_at).total_seconds() * 1000)
         return self.model_copy(
             update={"processing_completed_at": now, "processing_time_ms": elapsed_ms}
@@ -190,9 +191,9 @@ class Timings(Document):
 
 
 class VisitLine(Document):
-    """The technical state of a visit, as lists of operators read it: no words of the visit.
+    """The technical state of a visit, as operators' lists read it, without any words of the visit.
 
-    The title is left out as well, since owners may write any text into it.
+    The title is left out as well, since owners may write any text into the title.
     """
 
     visit_id: str
@@ -203,15 +204,15 @@ class VisitLine(Document):
     progress_percent: int = 0
     processing_error: ProcessingError | None = None
     audio: Audio | None = None
-    attempt: int = 1  # rises when the work starts over; results of earlier attempts are refused
-    stage_tries: int = 0  # used up in the present stage; waiting for an outage uses up none
+    attempt: int = 1  # grows when work starts over; results of earlier attempts are refused
+    stage_tries: int = 0  # used up in the present stage; a wait for a dependency uses up no try
     possible_orders: int = Field(0, alias="orders")  # leases that may have ordered a transcript
-    retry_count: int = 0  # requested attempts at failed work
+    retry_count: int = 0  # requested retries of failed work
     wake_at: datetime | None = None
     lease: Lease | None = Field(None, alias="claim")
     trouble: Trouble | None = None
     transcription: Transcription | None = None
-    provisional: bool = False  # made by rules without the model; replaced once, or made final
+    provisional: bool = False  # a rule-based summary that is shown until the final summary
     legal_hold: bool = False
     ledger: Ledger = Ledger()
     timings: Timings | None = None
@@ -220,12 +221,12 @@ class VisitLine(Document):
 
     @classmethod
     def of(cls, visit: "Visit") -> "VisitLine":
-        """The line of `visit`."""
+        """Return the technical state of `visit`."""
         return VisitLine.from_stored(visit.to_stored())
 
     @classmethod
     def stored_fields(cls) -> list[str]:
-        """The stored names of these fields: a list needs to read no others."""
+        """Return the stored names of these fields, the only fields that a list reads."""
         return [field.alias or name for name, field in VisitLine.model_fields.items()]
 
     def is_leased(self, now: datetime) -> bool:
@@ -252,25 +253,25 @@ class Visit(VisitLine):
     waiting_takes: tuple[Audio, ...] = ()
     refused_takes: tuple[RefusedTake, ...] = ()
     held_takes: tuple[Audio, ...] = ()  # arrived under legal hold; wait for the release
-    summary_owed: bool = False  # would replace the one under legal hold; waits for the release
-    kept: ProcessingStatus | None = None  # to return to if the present file brings no transcript
+    summary_owed: bool = False  # a new summary waits for the release of the legal hold
+    kept: ProcessingStatus | None = None  # the status after a file without a transcript
 
     estimated_seconds_remaining: int | None = None
     taking_longer_than_expected: bool = False
-    overdue_at: datetime | None = None  # an unfinished visit then takes longer than expected
+    overdue_at: datetime | None = None  # from then on the visit takes longer than expected
 
     expired_leases: int = Field(0, alias="deaths")  # submission leases without an outcome
     restarts: int = 0  # jobs that the provider lost
     requests: int = 0  # summary tasks created
-    unanswered_requests: int = 0  # of these, created since a worker last took one up
+    unanswered_requests: int = 0  # summary tasks created since a worker last took up a task
     trace: str | None = None
-    held_since: datetime | None = None  # first wait of the present stage for an outage
-    fault_at: datetime | None = None  # last wait for a deployment fault; time limits restart here
-    given_up_jobs: tuple[str, ...] = ()  # ran for too long; adopted only after they have ended
+    held_since: datetime | None = None  # first wait for a dependency in the present stage
+    fault_at: datetime | None = None  # last wait for an operator's repair; time limits restart here
+    given_up_jobs: tuple[str, ...] = ()  # ran too long; adopted only after they have ended
     turn: int | None = None  # in the fair queue (`coordination/admission/`)
     queued_at: datetime | None = None  # first wait for a permit or for the quota of the user
-    counted: bool = False  # against that quota: the recording was queued or at the provider
-    last_retry_at: datetime | None = None  # last requested attempt or summary
+    counted: bool = False  # whether the recording counts against the quota of the user
+    last_retry_at: datetime | None = None  # last request for a retry or a new summary
 
     transcript_pages: int = 0
 
@@ -282,25 +283,25 @@ class Visit(VisitLine):
     imaging: tuple[Statement, ...] = ()
     next_steps: tuple[Statement, ...] = ()
     education: tuple[Statement, ...] = ()
-    action_ids: tuple[str, ...] = ()  # items of the summary, then earlier ones with owner's work
+    action_ids: tuple[str, ...] = ()  # items of the summary, then items that the owner changed
     retired_action_ids: tuple[str, ...] = ()  # deleted items of earlier summaries
 
     history_length: int = 0
 
     @property
     def has_transcript(self) -> bool:
-        """Whether words of any take are stored."""
+        """Whether the transcript of at least one take is stored."""
         job = self.transcription
         return bool(self.takes) or (job is not None and job.completed_at is not None)
 
     @property
     def is_summarized(self) -> bool:
-        """Whether there is a stored summary, and it is of the stored words."""
+        """Whether a summary of the stored transcript is stored."""
         return self.source is not None and self.kept is not ProcessingStatus.SUMMARIZING
 
 
 class HistoryEntry(Document):
-    """One line of the timeline of a visit: codes only, no words of the visit."""
+    """One entry in the history of a visit, with codes only and without words of the visit."""
 
     position: int
     event: str
@@ -312,11 +313,11 @@ class HistoryEntry(Document):
 
 
 class Action(Document):
-    """An action item for the patient. The owner may edit it afterwards.
+    """An action item for the patient. The owner of the visit may edit it.
 
-    `due` is in the words of the visit; `due_date` is a day that the owner has chosen. An item of a
-    summary has its original text in `extracted_text`, and in `said` a hash of the spoken words that
-    it cites: another summary finds the item by them (`owners_work.py`).
+    `due` quotes the words of the visit; `due_date` is a day that the owner has chosen. An item of a
+    summary keeps its original text in `extracted_text`, and in `said` a hash of the spoken words
+    that it cites. A later summary finds the item by these two fields (`owners_work.py`).
     """
 
     action_id: str
@@ -333,9 +334,9 @@ class Action(Document):
 
 
 class Hold(Document):
-    """The mark of a legal hold: while it exists, commits that depend on its absence fail.
+    """The mark of a legal hold: commits that require its absence fail while the mark exists.
 
-    The mark is a separate document, so that a visit restored from a backup keeps its hold.
+    The mark is a separate document, so that a visit that is restored from a backup keeps its hold.
     """
 
     visit_id: str
@@ -344,22 +345,22 @@ class Hold(Document):
 
 
 class OfVisit(Document):
-    """The visit that a document belongs to; its other fields are not read."""
+    """A document of a visit, of which only the visit's id is read."""
 
     visit_id: str
 
 
 def receipt_of_everything(user_id: str) -> str:
-    """The id of the receipt for all data of a user; no visit may have such an id."""
+    """Return the id of the deletion receipt for all data of a user, which is no valid visit id."""
     return f"~{user_id}"
 
 
 class Deletion(Document):
-    """The receipt of a deletion, which continues at `wake_at` until it is complete.
+    """The deletion receipt of a visit; the deletion continues at `wake_at` until it is complete.
 
-    Only the receipt remains of the visit: ids and counts. At `settled_at` every worker on the visit
-    has certainly stopped (quiescence). `counts` are the deleted documents, recordings, tasks and
-    copies at the provider.
+    Only the deletion receipt, with ids and counts, remains of the visit. At `settled_at` every
+    worker on the visit has certainly stopped. `counts` are the numbers of deleted documents,
+    recordings, tasks and copies at the provider.
     """
 
     visit_id: str
@@ -375,5 +376,5 @@ class Deletion(Document):
 
     @property
     def is_of_everything(self) -> bool:
-        """Whether the receipt is for all data of its user, not for one visit."""
+        """Whether the deletion receipt is for all data of its user instead of one visit."""
         return self.visit_id == receipt_of_everything(self.user_id)

@@ -8,7 +8,7 @@ from lumimd.domain.visit import Status, Visit
 
 
 class Group(StrEnum):
-    """The lists of visits that an owner sees; each visit is in exactly one."""
+    """The lists of visits that an owner sees; each visit belongs to exactly one list."""
 
     NEEDS_ATTENTION = "needs_attention"
     PROCESSING = "processing"
@@ -17,7 +17,7 @@ class Group(StrEnum):
 
 
 STATUSES: Final[Mapping[Group, tuple[Status, ...]]] = {
-    # The automatic work has ended: the owner retries, uploads again, archives or deletes.
+    # The work ended without complete results: the owner retries, uploads, archives or deletes.
     Group.NEEDS_ATTENTION: (Status.FAILED, Status.PARTIAL, Status.CANCELLED, Status.EXPIRED),
     Group.PROCESSING: (Status.PROCESSING,),
     Group.READY: (Status.COMPLETED,),
@@ -25,14 +25,14 @@ STATUSES: Final[Mapping[Group, tuple[Status, ...]]] = {
 
 
 def group_of(visit: Visit) -> Group:
-    """The group of a visit."""
+    """Return the group of a visit."""
     if visit.archived:
         return Group.ARCHIVED
     return next(group for group, statuses in STATUSES.items() if visit.status in statuses)
 
 
 def is_listed(visit: Visit, group: Group | None, leave_out_archived: bool) -> bool:
-    """Whether a list of `group`, or of all groups, contains the visit."""
+    """Whether the list of `group` (None: of all groups) contains the visit."""
     if group is None:
         return not (leave_out_archived and visit.archived)
     return group is group_of(visit)

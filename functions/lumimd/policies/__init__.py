@@ -1,1 +1,1 @@
-"""Policies: retries, breakers, leases, limits, priorities, flags and residency."""
+"""Rules and limits without I/O: retries, breakers, leases, quotas, priorities, flags, residency."""

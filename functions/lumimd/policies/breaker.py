@@ -1,13 +1,14 @@
-"""The shared state of a circuit breaker and its transitions: pure, no clock and no I/O.
+"""The shared state of a circuit breaker and its transitions, without a clock and without I/O.
 
-    closed ──► open            too many failures, answers that take too long, a visit whose tries
-                               all failed while no call was answered, or a fault of the deployment
+    closed ──► open            too many failures, responses that take too long, a visit whose tries
+                               all failed while no call was answered, or an account or
+                               configuration fault
     open ──► half_open         after a pause, by the first caller: it takes the lease of the probe
     half_open ──► closed       after two probes in a row that were answered in time
     half_open ──► open         after a probe that failed or was too slow
 
-Each function returns the breaker to store. It returns the same breaker if the transition does not
-apply, for instance for the outcome of a probe that has been replaced since.
+Each function returns the breaker to store. If a transition does not apply, for instance because the
+probe has been replaced since, the function returns the same breaker.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from lumimd.domain.visit import Lease
 
 
 class State(StrEnum):
-    """Whether calls are let through."""
+    """The state of a breaker, which decides whether calls are made."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -30,7 +31,7 @@ class State(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why the state changed."""
+    """The reason for the last change of a breaker's state."""
 
     FAILURES_IN_A_ROW = "failures_in_a_row"
     ERROR_RATE = "error_rate"
@@ -44,13 +45,14 @@ class Reason(StrEnum):
 
 
 class Breaker(Document):
-    """One document a dependency, written at transitions only.
+    """The stored state of a breaker, one document for each dependency, written at transitions only.
 
-    `probe` is the lease of the probing caller while half-open, `successes` the answered probes in a
-    row. `opened_at` is unset while closed, `changed_at` before the first opening. `fault` is for an
-    operator to repair, and is set from the refusal until the breaker closes. `suspects` are digests
-    of requests that were refused for an unknown reason since the last served call (see
-    `breaker_suspects.py`); `cleared` are former suspects after which others were served.
+    `probe` is the lease of the probing caller while half-open, `successes` the number of answered
+    probes in a row. `opened_at` is None while closed, `changed_at` before the first opening.
+    `fault` is an account or configuration fault, set from the refusal until the breaker closes.
+    `suspects` are digests of requests that were refused for an unknown reason since the last served
+    call (see `breaker_suspects.py`); `cleared` are former suspects after which other requests were
+    served.
     """
 
     name: str
@@ -66,7 +68,7 @@ class Breaker(Document):
 
     @property
     def is_closed(self) -> bool:
-        """Whether every call is let through."""
+        """Whether the breaker is closed, so that all calls are made."""
         return self.state is State.CLOSED
 
     def is_probed_by(self, holder: str) -> bool:
@@ -75,20 +77,20 @@ class Breaker(Document):
 
 
 def key_of(name: str) -> str:
-    """The key of the breaker called `name` among the documents of the pipeline itself."""
+    """Return the document key of the breaker `name` in the collection `ops`."""
     return f"breaker-{name}"
 
 
 @dataclass(frozen=True)
 class BreakerPolicy:
-    """When the breaker called `name` opens and closes; its refusals have the `code`.
+    """The conditions in which the breaker `name` opens and closes; its refusals have the `code`.
 
-    It opens after `failures` in a row, or if, of the last `calls` within `window` (at least
-    `least_calls`), a share of `error_rate` failed or the median took longer than `slow`. A probe is
-    cancelled after `probe_for`, when its lease expires. That is less than the time limit of the
-    work on a stage, which would end the probe without an outcome. The window has room for
-    `least_calls` slow calls in sequence, the calls of a quiet instance. A breaker that does not
-    count failures opens for faults of the deployment only.
+    The breaker opens after `failures` failed calls in a row. It also opens if, of the last `calls`
+    within `window` (at least `least_calls`), a share of `error_rate` failed or the median took
+    longer than `slow`. A probe is cancelled after `probe_for`, when its lease expires; this is less
+    than the time limit of a stage, which would end the probe without an outcome. The window is long
+    enough for `least_calls` slow calls in sequence, as a quiet instance makes them. Without
+    `counts_failures`, the breaker opens only for account and configuration faults.
     """
 
     name: str
@@ -110,7 +112,7 @@ TRANSCRIPTION: Final = BreakerPolicy(
     code=ErrorCode.TRANSCRIPTION_UNAVAILABLE,
     slow=timedelta(seconds=15),
     window=timedelta(minutes=3),
-    probe_for=timedelta(seconds=45),  # an order of 30 s, or three times a good look
+    probe_for=timedelta(seconds=45),  # an order takes up to 30 s; a read takes less than 15 s
 )
 ORDERS: Final = BreakerPolicy(
     name="orders",
@@ -120,8 +122,8 @@ ORDERS: Final = BreakerPolicy(
     probe_for=timedelta(seconds=45),
     counts_failures=False,
 )
-"""Orders alone: for an unpaid account, or a retired model, the provider refuses orders and answers
-every poll. All other failures of an order count in `TRANSCRIPTION`."""
+"""The breaker for orders (paid jobs) alone. For an unpaid account or a retired model, the provider
+refuses orders but answers every poll. All other failures of an order count in `TRANSCRIPTION`."""
 MODEL: Final = BreakerPolicy(
     name="model",
     code=ErrorCode.SUMMARY_UNAVAILABLE,
@@ -131,7 +133,8 @@ MODEL: Final = BreakerPolicy(
 )
 
 WHILE_PROBED: Final = timedelta(seconds=10)
-"""Pause of other callers during a probe: most probes end long before their lease expires."""
+"""The pause of other callers during a probe, since most probes end long before their lease
+expires."""
 
 
 def opened(
@@ -141,9 +144,9 @@ def opened(
     now: datetime,
     fault: DeploymentFault | None = None,
 ) -> Breaker:
-    """Open a closed breaker, if the evidence is newer than its last change (`since`).
+    """Open a closed breaker, if its last change was at `since`, when the evidence began.
 
-    An open breaker notes a `fault`.
+    A breaker that is already open only notes a `fault`.
     """
     if breaker.changed_at != since:
         return breaker
@@ -153,7 +156,7 @@ def opened(
 
 
 def probing(breaker: Breaker, holder: str, now: datetime, policy: BreakerPolicy) -> Breaker:
-    """Lease the probe to `holder`, if a probe is due and no other holder has the lease."""
+    """Lease the probe to `holder` if a probe is due and no other holder has the lease."""
     if breaker.is_closed or now < _next_probe_at(breaker, now, policy):
         return breaker
     lease = Lease(holder=holder, until=now + policy.probe_for)
@@ -164,7 +167,7 @@ def probing(breaker: Breaker, holder: str, now: datetime, policy: BreakerPolicy)
 
 
 def probe_answered(breaker: Breaker, holder: str, now: datetime, policy: BreakerPolicy) -> Breaker:
-    """The probe of `holder` was answered in time."""
+    """Count the probe of `holder` as answered in time; enough such probes close the breaker."""
     if not breaker.is_probed_by(holder):
         return breaker
     successes = breaker.successes + 1
@@ -181,9 +184,9 @@ def probe_failed(
     now: datetime,
     fault: DeploymentFault | None = None,
 ) -> Breaker:
-    """The probe of `holder` failed, was too slow or was refused: another pause.
+    """Open the breaker again, because the probe of `holder` failed, was too slow or was refused.
 
-    A known fault stays after a probe that failed for another reason.
+    A known fault stays noted after a probe that failed for another reason.
     """
     if not breaker.is_probed_by(holder):
         return breaker
@@ -191,14 +194,14 @@ def probe_failed(
 
 
 def probe_given_up(breaker: Breaker, holder: str) -> Breaker:
-    """The outcome of the probe of `holder` is unknown; the next caller may lease the probe."""
+    """End the probe of `holder` without an outcome, so that the next caller may lease the probe."""
     if not breaker.is_probed_by(holder):
         return breaker
     return breaker.model_copy(update={"probe": None})
 
 
 def ask_again_in(breaker: Breaker, now: datetime, policy: BreakerPolicy) -> timedelta:
-    """The time that a refused caller has to wait before it may lease the probe."""
+    """Return the time after which a refused caller may lease the probe."""
     left = max(_next_probe_at(breaker, now, policy) - now, timedelta(0))
     return left if breaker.state is State.OPEN else min(left, WHILE_PROBED)
 

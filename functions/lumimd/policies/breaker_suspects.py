@@ -1,10 +1,10 @@
-"""Refusals for an unknown reason: is the visit at fault, or the deployment? Pure.
+"""Decides whether the visit or the deployment is at fault if a provider gives no clear reason.
 
-One bad visit must not stop the others, and a bad deployment must not fail one visit after another.
-So a refused visit becomes a suspect and waits. The breaker opens when `SEVERAL` different visits
-were refused and no other one was served. If another visit is served first, the deployment works and
-the suspects are cleared: the fault is their own. Cleared visits open no breaker, and end after a
-day.
+One bad visit must not stop all visits, and a bad configuration must not fail one visit after
+another. So a refused visit becomes a suspect and waits. The breaker opens when `SEVERAL` different
+visits were refused while no other visit was served. If another visit is served first, the
+deployment works, and the suspects are cleared: the fault lies in these visits. A cleared visit
+opens no breaker, and stops waiting after a day. All functions are pure.
 """
 
 from datetime import datetime
@@ -15,24 +15,25 @@ from lumimd.domain.errors import DeploymentFault
 from lumimd.policies.breaker import Breaker, Reason, opened
 
 SEVERAL: Final = 3
-"""Two bad recordings in the same minutes are a coincidence."""
+"""The number of suspects that opens the breaker; two bad recordings at a time may be a
+coincidence."""
 
 REMEMBERED: Final = 100
-"""The newest cleared visits only: far more than are refused alone in a day."""
+"""The number of cleared visits that are remembered, far more than a usual day has."""
 
 
 def mark(subject: str) -> str:
-    """The digest of a request, for the stored document; it reveals nothing."""
+    """Return a digest of the request's id, which reveals nothing in the stored document."""
     return sha256(subject.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def is_alone(breaker: Breaker, subject: str) -> bool:
-    """Whether other requests were served after the refusal of this one."""
+    """Whether other requests were served after the refusal of this request."""
     return breaker.is_closed and subject in breaker.cleared
 
 
 def refused(breaker: Breaker, subject: str, now: datetime) -> Breaker:
-    """`subject` was refused for an unknown reason."""
+    """Note that `subject` was refused for an unknown reason; enough suspects open the breaker."""
     if not breaker.is_closed or subject in breaker.cleared or subject in breaker.suspects:
         return breaker
     suspects = (*breaker.suspects, subject)
@@ -44,7 +45,7 @@ def refused(breaker: Breaker, subject: str, now: datetime) -> Breaker:
 
 
 def served(breaker: Breaker, subject: str) -> Breaker:
-    """`subject` was served, so the deployment works: the suspects are cleared."""
+    """Clear all suspects, because `subject` was served and so the deployment works."""
     if not breaker.is_closed or not breaker.suspects:
         return breaker
     others = (each for each in breaker.suspects if each != subject)

@@ -1,4 +1,4 @@
-"""The last calls of one instance, and the decision to open the breaker."""
+"""A sliding window over the last calls of one instance, which decides when the breaker opens."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from lumimd.policies.breaker import BreakerPolicy, Reason
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A finished call: its end, its duration, and whether the dependency failed it."""
+    """A finished call: its end, its duration, and whether the dependency failed."""
 
     ended_at: datetime
     took: timedelta
@@ -28,13 +28,13 @@ class Window:
         self._answered_at: datetime | None = None
 
     def answered_after(self, moment: datetime) -> bool:
-        """Whether this instance got an answer after `moment`."""
+        """Whether a call of this instance succeeded after `moment`."""
         return self._answered_at is not None and self._answered_at > moment
 
     def add(self, call: Call) -> Reason | None:
-        """Count a call, and return the reason to open the breaker now, if there is one.
+        """Count a call, and return the reason to open the breaker now, or None.
 
-        A good call never opens it, so nothing is computed for one.
+        A successful and fast call never opens the breaker, so it returns early.
         """
         self._calls.append(call)
         self._failures_in_a_row = self._failures_in_a_row + 1 if call.failed else 0

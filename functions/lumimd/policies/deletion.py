@@ -1,4 +1,4 @@
-"""Times of deletion."""
+"""Durations that the deletion of visits uses."""
 
 from datetime import timedelta
 from typing import Final
@@ -6,7 +6,8 @@ from typing import Final
 from lumimd.policies.lease import LEASE_GRACE, SUMMARY
 
 SETTLED_AFTER: Final = SUMMARY.work + 2 * LEASE_GRACE
-"""Quiescence: every invocation started before the deletion has ended or lost its precondition."""
+"""The time after which each invocation that started before the deletion has ended or fails to
+save."""
 
 SWEEP_AGAIN_AFTER: Final = timedelta(minutes=5)
-"""Pause before the next sweep, after a job that still runs or a dependency that is down."""
+"""The pause before a deletion continues, after a job still ran or a dependency was down."""

@@ -1,4 +1,4 @@
-"""The choices of a deployment for the visits of its users."""
+"""The configuration of a deployment that applies to the visits of its users."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,11 +8,11 @@ from lumimd.policies.tiers import Tier
 
 @dataclass(frozen=True)
 class Policy:
-    """The choices of a deployment for the visits of its users.
+    """The configuration of a deployment that applies to the visits of its users.
 
-    `bucket` holds the recordings; None if they are not reconciled with the visits.
-    `default_tier` is the tier of users without a stored tier.
-    `transcript_retention`: None keeps transcripts and summaries until they are deleted.
+    `bucket` holds the recordings; None if recordings are not reconciled with visits. `default_tier`
+    is the tier of users without a stored tier. `transcript_retention`: None keeps transcripts and
+    summaries until they are deleted.
     """
 
     bucket: str | None = None

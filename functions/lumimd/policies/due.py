@@ -1,4 +1,4 @@
-"""The next step of a visit whose `wake_at` has come."""
+"""Decides the next action for a visit that is due (`wake_at` has come)."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,14 +8,14 @@ from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.policies.deployment_faults import since_fault
 
 EVENT_CAP: Final = timedelta(hours=12)
-"""Age of an upload event after which the recording is rejected, and becomes a dead letter."""
+"""The age of an upload event from which the recording is rejected and becomes a dead letter."""
 
 IN_LINE: Final = 8
-"""Factor of the expiry of visits that wait for a permit or their quota, not for their owner."""
+"""The factor by which visits that wait for a permit or for their quota expire later."""
 
 
 class Need(StrEnum):
-    """The next action for a due visit."""
+    """The possible next actions for a due visit."""
 
     NOTHING = "nothing"
     EXPIRE = "expire"
@@ -26,9 +26,9 @@ class Need(StrEnum):
 
 
 def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
-    """The next action for `visit` at `now`.
+    """Return the next action for `visit` at `now`.
 
-    A due visit may have been leased or finished since the query found it; then it needs nothing.
+    The visit needs nothing if it was leased or finished since the query found it.
     """
     if visit.is_leased(now):
         return Need.NOTHING
@@ -52,7 +52,7 @@ def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
 
 
 def _stage_began_at(visit: Visit) -> datetime:
-    """The start of the present stage: time in earlier stages does not count for the expiry."""
+    """Return the start of the present stage, since earlier stages do not count for the expiry."""
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
     job = visit.transcription
     began_at = max(began_at, job.completed_at or job.submitted_at) if job else began_at
@@ -60,4 +60,5 @@ def _stage_began_at(visit: Visit) -> datetime:
 
 
 RETRY_GAP: Final = timedelta(seconds=30)
-"""Between two retries of one visit (S1: a retry within 30 s is refused with the seconds left)."""
+"""The least time between two requested retries of one visit. An earlier retry is refused with the
+seconds that remain (requirement S1)."""

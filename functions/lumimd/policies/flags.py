@@ -1,7 +1,7 @@
 """Feature flags: kill switches and percentage rollouts.
 
-Every instance reads one document, `ops/flags`, a few times a minute (`coordination/flags.py`).
-A flag that the document does not name is on: with an empty document, or none, everything works.
+Every instance reads one document, `ops/flags`, a few times a minute (`coordination/flags.py`). A
+flag that the document does not name is on, so that everything works without the document.
 """
 
 from enum import StrEnum
@@ -16,7 +16,7 @@ KEY: Final = "flags"
 
 
 class Switch(StrEnum):
-    """The closed list. One place of the code checks each flag, and defines the meaning of off."""
+    """The closed list of flags. The one place that checks a flag defines the meaning of off."""
 
     PROCESSING = "processing"
     SUMMARIES_BY_MODEL = "summaries_by_model"
@@ -29,14 +29,14 @@ PER_USER: Final = frozenset({Switch.PROCESSING, Switch.SUMMARIES_BY_MODEL, Switc
 
 
 class Setting(Document):
-    """The setting of one flag: off for all users, or on for `percent` of them."""
+    """The setting of one flag: off for all users, or on for `percent` of the users."""
 
     on: bool = True
     percent: float = Field(100, ge=0, le=100)
 
 
 class OrderCap(Document):
-    """Most new paid orders in any hour (`coordination/admission/hourly_cap.py`); None: no cap."""
+    """The most new orders (paid jobs) an hour (`coordination/admission/hourly_cap.py`), or None."""
 
     per_hour: int | None = Field(None, ge=1)
 
@@ -51,7 +51,7 @@ class Flags(Document):
     order_cap: OrderCap = OrderCap()
 
     def of(self, switch: Switch) -> Setting:
-        """The setting of this flag."""
+        """Return the setting of this flag."""
         setting: Setting = getattr(self, switch.value)
         return setting
 
@@ -66,10 +66,10 @@ class Flags(Document):
 
 
 def share(of: str, among: str) -> float:
-    """The position of `among` in the rollout `of`: the same number in [0, 1) each time, uniform.
+    """Return the position of `among` in the rollout `of`: a uniform, repeatable number in [0, 1).
 
-    A user in a rollout at some percentage stays in it at every larger one. Two rollouts choose
-    independently.
+    A user in a rollout at some percentage stays in the rollout at every larger percentage. Two
+    rollouts choose their users independently.
     """
     digest = sha256(f"{of}/{among}".encode()).digest()
     return int.from_bytes(digest[:6]) / 2**48

@@ -1,8 +1,8 @@
-"""The semaphore for jobs at the provider: its cap, and one shard of its permits. Pure.
+"""The permits of the semaphore for jobs at the provider, divided into shards, in pure functions.
 
 A single document with two hundred holders would be written several times a second, which Firestore
-does not sustain. So the permits are split into shards of about ten. Each shard is written by
-itself. No shard exceeds its room, so all shards together never exceed the cap.
+does not sustain. So the permits are divided into shards of about ten permits, and each shard is a
+document. No shard exceeds its room, so all shards together never exceed the cap.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,12 @@ from lumimd.domain.document import Document
 from lumimd.policies.priorities import Priority
 
 SHARD: Final = 10
-"""Permits a shard: a job takes half a minute or more, so a shard is written every few seconds."""
+"""The permits per shard: a job takes half a minute or more, so a shard is written every few
+seconds."""
 
 
 class Permit(Document):
-    """The permit of `holder` (`{visitId}/{attempt}`), which expires at `until`."""
+    """The permit of a `holder` (`{visitId}/{attempt}`); it expires at `until`."""
 
     holder: str
     priority: Priority = Field(alias="lane")
@@ -28,9 +29,9 @@ class Permit(Document):
 
 
 class Shard(Document):
-    """Some of the permits.
+    """One shard of the permits.
 
-    Until `spilled_until`, a holder that looks here first may have a permit in another shard, since
+    Until `spilled_until`, a holder of this home shard may have a permit in another shard, because
     this shard was full.
     """
 
@@ -38,17 +39,17 @@ class Shard(Document):
     spilled_until: datetime | None = None
 
     def of(self, holder: str) -> Permit | None:
-        """The permit of that holder in this shard, or None."""
+        """Return the permit of that holder in this shard, or None."""
         return next((permit for permit in self.permits if permit.holder == holder), None)
 
     def spills(self, now: datetime) -> bool:
-        """Whether a holder without a permit here may have one in another shard."""
+        """Whether a holder without a permit in this shard may have a permit in another shard."""
         return self.spilled_until is not None and self.spilled_until > now
 
 
 @dataclass(frozen=True)
 class Room:
-    """The number of permits of a shard; at most `for_batches` of them are for batches."""
+    """The most permits in a shard; at most `for_batches` of these permits are for batches."""
 
     permits: int
     for_batches: int
@@ -56,12 +57,12 @@ class Room:
 
 @dataclass(frozen=True)
 class Cap:
-    """The concurrency limit: at most `permits` jobs, and at most `for_batches` of them of batches.
+    """The concurrency limit: at most `permits` jobs, at most `for_batches` of them for batches.
 
     The difference is reserved for users who wait for their recording now.
 
     Raises:
-        ValueError: there is no permit, or there are more for batches than in all.
+        ValueError: `for_batches` is less than 1 or more than `permits`.
     """
 
     permits: int
@@ -74,7 +75,7 @@ class Cap:
 
     @classmethod
     def of(cls, permits: int) -> "Cap":
-        """A cap that keeps a quarter of the permits free of batches."""
+        """Return a cap that keeps a quarter of the permits free of batches."""
         return cls(permits, max(1, permits - permits // 4))
 
     @property
@@ -83,7 +84,7 @@ class Cap:
         return -(-self.permits // self.per_shard)
 
     def room(self, shard: int) -> Room:
-        """The room of that shard; the rooms of all shards add up to the cap."""
+        """Return the room of that shard; the rooms of all shards add up to the cap."""
         return Room(self._share(self.permits, shard), self._share(self.for_batches, shard))
 
     def _share(self, total: int, shard: int) -> int:
@@ -91,7 +92,7 @@ class Cap:
 
 
 def taken(shard: Shard, permit: Permit, room: Room, now: datetime) -> Shard | None:
-    """The shard with `permit` added or extended; None if the shard is full."""
+    """Return the shard with `permit` added or extended, or None if the shard is full."""
     present = _valid(shard, now)
     mine = present.of(permit.holder)
     if mine is not None:
@@ -106,7 +107,7 @@ def taken(shard: Shard, permit: Permit, room: Room, now: datetime) -> Shard | No
 
 
 def released(shard: Shard, holder: str) -> Shard:
-    """The shard without that holder."""
+    """Return the shard without the permit of that holder."""
     if shard.of(holder) is None:
         return shard
     kept = tuple(permit for permit in shard.permits if permit.holder != holder)
@@ -114,14 +115,14 @@ def released(shard: Shard, holder: str) -> Shard:
 
 
 def spilled(shard: Shard, until: datetime) -> Shard:
-    """The shard, with the note that a holder had to look in another shard."""
+    """Return the shard with the note that a holder had to look in another shard."""
     if shard.spilled_until is not None and shard.spilled_until >= until:
         return shard
     return shard.model_copy(update={"spilled_until": until})
 
 
 def left(shard: Shard, room: Room, now: datetime) -> dict[Priority, int]:
-    """The free permits by priority; a permit free for a batch is free for the others as well."""
+    """Return the free permits by priority; a permit for batches is free for all priorities."""
     permits = _valid(shard, now).permits
     free = max(0, room.permits - len(permits))
     batches = sum(permit.priority is Priority.BATCH for permit in permits)

@@ -1,6 +1,7 @@
-"""Data residency: a deployment in Europe calls its providers in Europe, and no other does.
+"""Data residency: deployments in Europe, and only these, call endpoints in Europe.
 
-A provider processes data in the region of the endpoint. Terraform's variables check the same.
+A provider processes data in the region of its endpoint. The variables in Terraform check the same
+rule.
 """
 
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ Region = Literal["us", "eu"]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An address that receives recordings or transcripts, and the variable that sets it.
+    """An address that receives recordings or transcripts, and the variable that sets the address.
 
-    `domain` is the provider's own, `in_europe` its host there. `own_server` is the region of a
-    server outside that domain; its address does not state one.
+    `domain` is the domain of the provider, and `in_europe` its host in Europe. `own_server` is the
+    region of a server outside that domain, because the address of such a server names no region.
     """
 
     variable: str
@@ -25,7 +26,7 @@ class Endpoint:
     own_server: Region | None = None
 
     def misplaced(self, location: str) -> str | None:
-        """The problem with calling this endpoint from a region of Google's, or None."""
+        """Return the problem with calling this endpoint from a Google region, or None."""
         host = (urlsplit(self.url).hostname or "").rstrip(".")
         is_provider = host == self.domain or host.endswith(f".{self.domain}")
         works_in_europe = host == self.in_europe if is_provider else self.own_server == "eu"
@@ -37,5 +38,5 @@ class Endpoint:
 
 
 def is_european(location: str) -> bool:
-    """Whether a region of Google's, such as `europe-west3`, is in Europe."""
+    """Whether a Google region, such as `europe-west3`, is in Europe."""
     return location.startswith("europe-")

@@ -1,7 +1,7 @@
-"""Retry policies for calls to dependencies: named values, in one place.
+"""The retry policies for calls to dependencies.
 
-SDK retries are off everywhere, so a visit causes at most `attempts` calls of this module times the
-tries of its stage.
+The retries of SDKs are off everywhere. So a visit causes at most `attempts` calls, multiplied by
+the tries of its stage.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ T = TypeVar("T")
 class RetryPolicy:
     """At most `attempts` calls of `timeout_s` each, with exponential backoff and jitter.
 
-    A Retry-After of more than `max_wait_s` ends the call: the visit waits until then.
-    `repeats_unanswered` is False if a call without an answer may have been charged: then only the
-    stage repeats it, which counts its tries.
+    A Retry-After of more than `max_wait_s` ends the call, and the visit waits for that time
+    instead. `repeats_unanswered` is False if a call without a response may have been charged. Then
+    only the next try of the stage, which is counted, repeats the call.
     """
 
     attempts: int
@@ -54,25 +54,27 @@ AUDIO: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=0.5, max_wait_s=4
 MEASURE: Final = RetryPolicy(
     attempts=3, timeout_s=45, initial_s=0.5, max_wait_s=4, jitter_s=0.5, repeats_unanswered=False
 )
-"""Includes the wait for a measuring process. The stage counts recordings that crash the process."""
+"""Reads of a recording's duration, including the wait for a free process. The stage counts
+recordings that crash the process."""
 TRANSCRIPTION: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=1, max_wait_s=8, jitter_s=1)
 """Reads of jobs at the provider; they are free."""
 ORDER: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
-"""For paid calls without an idempotency key: one call, then look before the next."""
+"""Orders (paid jobs), which have no idempotency key: one call; before another call, the provider's
+list is searched for the job."""
 LOOK: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
-"""For work that is repeated anyway some minutes later: one call."""
+"""Calls that are repeated anyway some minutes later: one call each."""
 MODEL: Final = RetryPolicy(
     attempts=3, timeout_s=120, initial_s=1, max_wait_s=20, jitter_s=1, repeats_unanswered=False
 )
-"""A lost answer is charged as well; a refusal to answer (429, 5xx) is free."""
+"""Calls of the model. A lost response is charged as well; an error response (429, 5xx) is free."""
 
 
 async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitable[T]]) -> T:
-    """The result of `make()`, repeated by `policy` while it raises `Transient`.
+    """Return the result of `make()`, which is retried by `policy` while it raises `Transient`.
 
     Raises:
         TimedOut: the last call took longer than the policy allows, and was cancelled.
-        Transient: the error of the last call, or of a call that must not be repeated here.
+        Transient: the error of the last call, or of a call that must not be retried here.
     """
 
     async def once() -> T:
@@ -91,10 +93,10 @@ async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitabl
 
 
 def seconds_asked(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """The Retry-After of an answer in seconds, at most a day; None without one.
+    """Return the Retry-After of a response in seconds, at most a day, or None.
 
     `retry-after-ms` is more exact and takes precedence. A date in `Retry-After` counts from the
-    `Date` of the answer, so that a wrong clock does not matter, or without one from `now`.
+    `Date` of the response, so that a wrong clock does not matter, or else from `now`.
     """
     asked_ms = _number(headers.get("retry-after-ms", ""))
     if asked_ms is not None:
@@ -110,7 +112,7 @@ def seconds_asked(headers: Mapping[str, str], now: datetime | None = None) -> fl
 
 
 def _answered_at(headers: Mapping[str, str], now: datetime | None) -> datetime:
-    # An adapter has no clock, and nearly every answer has a `Date`.
+    # An adapter has no clock, and nearly every response has a `Date`.
     return _instant(headers.get("date", "")) or now or datetime.now(UTC)  # noqa: TID251
 
 
@@ -124,7 +126,7 @@ def _number(text: str) -> float | None:
 
 
 def _instant(text: str) -> datetime | None:
-    """An HTTP date; None for anything else. One without a zone is UTC."""
+    """Return the instant of an HTTP date, in UTC if it has no zone; None for any other text."""
     try:
         found = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -136,7 +138,7 @@ def _may_repeat(policy: RetryPolicy, error: BaseException) -> bool:
     if isinstance(error, Unanswered) and not policy.repeats_unanswered:
         return False
     if isinstance(error, Held):
-        return False  # another call would be refused too
+        return False  # a retry would be refused too
     return isinstance(error, Transient) and (error.retry_after_s or 0.0) <= policy.max_wait_s
 
 

@@ -1,4 +1,4 @@
-"""The limits of each tier, in one table."""
+"""The tiers of users, and the limits of each tier."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,31 +19,31 @@ class Tier(StrEnum):
 
     @classmethod
     def named(cls, stored: object, default: "Tier") -> "Tier":
-        """The tier of that name; for an unknown name, the `default` of the deployment."""
+        """Return the tier with the `stored` name, or `default` for an unknown name."""
         return next((tier for tier in cls if tier == stored), default)
 
 
 class Limited(StrEnum):
-    """Limits of one user. There is none for reads: to count one would cost more than the read."""
+    """Limits of one user. Reads have no limit, because counting a read costs more than the read."""
 
     WRITE = "write"
     EXPENSIVE = "expensive"
     """Calls that cause paid work, or that read or delete everything."""
     VISITS = "visits"
-    """Transcribed recordings. A visit over this quota waits; it is not refused."""
+    """Transcribed recordings. A visit over this quota waits and is not refused."""
     URGENT = "urgent"
-    """Visits that are created as urgent. Over the limit, the user can create an ordinary visit."""
+    """Visits that are created as urgent. Over the limit, users can still create ordinary visits."""
 
 
 class OfAllUsers(StrEnum):
     """Limits of all users together.
 
-    A few accounts can use up such a bucket and make all users wait. So it limits only calls that
-    can wait: no recording, and no deletion, depends on it.
+    A few accounts can use up such a limit, so that all users wait. So these limits apply only to
+    calls that can wait: neither recordings nor deletions depend on them.
     """
 
     ON_DEMAND = "on_demand"
-    """Exports, which read everything, and regenerations, which are paid again."""
+    """Exports, which read all data of a user, and requested new summaries, which are paid again."""
 
 
 POLICIES: Final[Mapping[Limited, Mapping[Tier, Policy]]] = {
@@ -68,5 +68,5 @@ POLICIES: Final[Mapping[Limited, Mapping[Tier, Policy]]] = {
 OF_ALL_USERS: Final[Mapping[OfAllUsers, Policy]] = {
     OfAllUsers.ON_DEMAND: Policy(tokens=100, per=_MINUTE, burst=100),
 }
-"""Limits of all users together. Each is one document, so only for rare calls: Firestore sustains
-about one write a second of a document."""
+"""The limits of all users together. Each limit is one document, so it fits only rare calls:
+Firestore sustains about one write per second to a document."""

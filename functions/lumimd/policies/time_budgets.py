@@ -1,51 +1,55 @@
-"""Time limits of one request, run or call."""
+"""Time limits of single requests, scheduled runs and calls."""
 
 from datetime import timedelta
 from typing import Final
 
 BREAKER_STORE_S: Final = 1.0
-"""The most time that the breaker's store may cost a call, once before it and once after it."""
+"""The most time that a call waits for the breaker's store, once before and once after the call."""
 
 RETENTION_RUN: Final = timedelta(minutes=13)
-"""Time budget of a run. Its function is stopped after fifteen minutes."""
+"""The time budget of a retention run. Its function is stopped after fifteen minutes."""
 
 SHUTDOWN_GRACE_S: Final = 5.0
-"""Seconds of the ten for work to finish; the rest is for saving its result."""
+"""The seconds for work to finish at shutdown. Cloud Run grants ten seconds; the remaining seconds
+are for saving the result."""
 
 DUE_VISITS: Final = timedelta(minutes=2)
-"""Time budget of the due visits; the fair queue and the deletions follow."""
+"""The time budget of the due visits in one run; the fair queue and the deletions follow."""
 
 RECOVERY_RUN: Final = timedelta(minutes=4)
-"""Time budget of a run. Its function is stopped after five minutes."""
+"""The time budget of a recovery run. Its function is stopped after five minutes."""
 
 EXPORT_PART: Final = timedelta(seconds=25)
-"""After this time a part begins no further visit: its function is stopped after a minute
-(deployment.json), and a long visit still has to reach a slow client."""
+"""The time after which a part of an export begins no further visit. The function is stopped after a
+minute (deployment.json), and a long visit still has to reach a slow client."""
 
 HEALTH_CHECK_S: Final = 5.0
-"""A slower answer counts as a failure."""
+"""The time limit of a health check; a slower answer counts as a failure."""
 
 BULK_RETRY_REQUEST: Final = timedelta(seconds=40)
-"""The last retry of one request begins before this: the platform ends a request after a minute
-(`timeout_seconds`), and its answer would be lost. `scripts/ops bulk-retry` has no such limit."""
+"""The time after which one request begins no further retry: the platform ends a request after a
+minute (`timeout_seconds`), and the response would be lost. `scripts/ops bulk-retry` has no such
+limit."""
 
 COLLECT_WITHIN_S: Final = 8.0
-"""The provider waits ten seconds for the answer to its webhook."""
+"""The time limit of a webhook call, since the provider waits ten seconds for the response."""
 
 AFTER_RESTORE_REQUEST: Final = timedelta(seconds=30)
-"""Half of the time limit of a request."""
+"""The time budget of a request after a restore: half of the time limit of a request."""
 
 RATE_LIMIT_STORE_S: Final = 3.0
-"""The most time that the buckets may cost a call; after it the store counts as down."""
+"""The most time that a call waits for its rate limits; after this time the store counts as down."""
 
 ERASURE_IN_REQUEST: Final = timedelta(seconds=30)
-"""Half of the time limit of a request. The poller deletes the rest of thousands of visits."""
+"""The time budget for deleting a user's data within the request: half of its time limit. The poller
+deletes the remaining visits of a user with thousands of visits."""
 
 RECONCILIATION_RUN: Final = timedelta(minutes=5)
-"""Time budget of reconciliation; retention follows in the same invocation."""
+"""The time budget of reconciliation; retention follows in the same invocation."""
 
 ERASURE_REQUEST: Final = timedelta(minutes=1)
-"""Maximum time of a request; the poller starts after it."""
+"""The time limit of a request that deletes a user's data; then the poller continues the
+deletion."""
 
 DOCTOR_CHECK_S: Final = 20.0
-"""A tool that has just started loads its SDKs and connects before its first call."""
+"""The time limit of one check of the doctor command, which loads its SDKs and connects first."""

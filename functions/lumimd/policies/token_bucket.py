@@ -1,11 +1,12 @@
-"""The token bucket: pure, and exact, since it uses whole numbers only.
+"""Token buckets for rate limits, in pure functions that are exact because they use whole numbers.
 
-A full bucket holds `burst` tokens. Each call takes one; they come back at the rate of the policy.
-In any time `t` at most `burst + rate * t` calls pass, on all instances together, and a caller that
-keeps asking gets that number, rounded down.
+A full bucket holds `burst` tokens. Each call takes one token; tokens return at the rate of the
+policy. In any time `t`, at most `burst + rate * t` calls pass on all instances together, and a
+caller that keeps asking gets that number, rounded down.
 
-The stored value is the number of missing tokens. So a policy that allows more applies at once, a
-full bucket needs no document, and a bucket that was unused for a while may be deleted.
+The stored value is the number of missing tokens. So a policy that allows more calls applies
+immediately, a full bucket needs no document, and a bucket that was unused for a while may be
+deleted.
 """
 
 from dataclasses import dataclass
@@ -17,15 +18,15 @@ from lumimd.domain.document import Document
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 UNITS: Final = timedelta(days=1) // _MICROSECOND
-"""The units of one token: a policy of n tokens a day gives back n units in each microsecond."""
+"""The units of one token: a policy of n tokens a day returns n units in each microsecond."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """`tokens` come back in each `per`; at most `burst` of them accumulate.
+    """A rate of `tokens` in each period `per`; at most `burst` tokens accumulate.
 
     Raises:
-        ValueError: the rate is not a whole number of tokens a day, or there is no token.
+        ValueError: the rate is not a whole number of tokens a day, or a number is below 1.
     """
 
     tokens: int
@@ -38,16 +39,16 @@ class Policy:
 
     @property
     def per_day(self) -> int:
-        """Tokens that come back in a day, and units in a microsecond."""
+        """The number of tokens that return in a day, or of units that return in a microsecond."""
         return self.tokens * timedelta(days=1) // self.per
 
     def time_for(self, units: int) -> timedelta:
-        """The time until `units` are back, in whole microseconds, rounded up."""
+        """Return the time until `units` have returned, in whole microseconds, rounded up."""
         return -(-units // self.per_day) * _MICROSECOND
 
 
 class Bucket(Document):
-    """The `missing` units at `at`, and the `taker` of the last token.
+    """The number of `missing` units at the time `at`, and the `taker` of the last token.
 
     From `expires_at` on the bucket is full, and its document may be deleted.
     """
@@ -60,7 +61,7 @@ class Bucket(Document):
 
 @dataclass(frozen=True)
 class Taken:
-    """The bucket after a request. `retry_after_s`: time until a token is back; 0 if allowed."""
+    """The bucket after a request, with the seconds until a token returns (0 if `allowed`)."""
 
     bucket: Bucket
     allowed: bool
@@ -69,7 +70,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens used and left of `limit`, and when all of them are back."""
+    """The used and the remaining tokens of `limit`, and the time when all tokens have returned."""
 
     limit: int
     used: int
@@ -78,12 +79,15 @@ class Usage:
 
 
 def full(now: datetime) -> Bucket:
-    """The bucket of a user without a stored one."""
+    """Return a full bucket, for a user without a stored bucket."""
     return Bucket(at=now)
 
 
 def refilled(bucket: Bucket, policy: Policy, now: datetime) -> Bucket:
-    """The bucket at `now`; unchanged if `now` is before its time, since clocks differ a little."""
+    """Return the bucket at `now`.
+
+    If `now` is before the time of the bucket, its tokens stay, since clocks differ a little.
+    """
     missing = min(bucket.missing, policy.burst * UNITS)
     elapsed = max(now - bucket.at, timedelta(0)) // _MICROSECOND
     missing = max(0, missing - elapsed * policy.per_day)
@@ -91,9 +95,9 @@ def refilled(bucket: Bucket, policy: Policy, now: datetime) -> Bucket:
 
 
 def take(bucket: Bucket, policy: Policy, now: datetime, taker: str = "") -> Taken:
-    """Take one token, if there is one; a bucket that refuses does not change.
+    """Take one token if the bucket has a token; else the bucket does not change.
 
-    The same `taker` again is the same call after a lost answer: it takes no other token.
+    A second call with the same `taker` is a retry after a lost answer and takes no second token.
     """
     if taker and bucket.taker == taker:
         return Taken(bucket, allowed=True)
@@ -106,13 +110,13 @@ def take(bucket: Bucket, policy: Policy, now: datetime, taker: str = "") -> Take
 
 
 def give_back(bucket: Bucket, policy: Policy, now: datetime) -> Bucket:
-    """The bucket with one token more, for work that did not happen."""
+    """Return the bucket with one token more, for a call that was not executed."""
     present = refilled(bucket, policy, now)
     return _with(present, policy, max(0, present.missing - UNITS), "")
 
 
 def usage(bucket: Bucket, policy: Policy, now: datetime) -> Usage:
-    """The usage that a user sees. A token that is partly back counts as used."""
+    """Return the usage that a user sees. A token that has returned only in part counts as used."""
     present = refilled(bucket, policy, now)
     used = -(-present.missing // UNITS)
     resets_at = present.at + policy.time_for(present.missing)

@@ -1,4 +1,4 @@
-"""The pauses of a visit between the tries of a stage."""
+"""The pauses of a visit between tries, and while the visit waits for a dependency."""
 
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -9,46 +9,48 @@ from lumimd.domain.visit import Visit
 from lumimd.policies.deployment_faults import is_fault, since_fault
 
 FIRST: Final = timedelta(seconds=60)
-"""Long enough for the provider's list to show an order whose answer was lost."""
+"""The first pause, long enough for the provider's list to show a paid job after a lost response."""
 
 LONGEST: Final = timedelta(minutes=10)
-"""Upper bound of the exponential backoff between the tries of a stage."""
+"""The upper bound of the exponential backoff between the tries of a stage."""
 
 MAX_RETRY_AFTER: Final = timedelta(days=1)
-"""Upper bound on an honoured Retry-After: no user waits a week for a summary."""
+"""The upper bound of a Retry-After that is obeyed, so that no user waits a week for a summary."""
 
 
 def put_aside(tries: int, retry_after_s: float | None) -> timedelta:
-    """The pause after try number `tries` (from 1): exponential backoff, at least Retry-After."""
+    """Return the pause after try `tries` (from 1): exponential backoff, at least Retry-After."""
     doubled: timedelta = FIRST * 2 ** max(0, min(tries, 10) - 1)
     asked = timedelta(seconds=min(retry_after_s or 0, MAX_RETRY_AFTER.total_seconds()))
     return max(min(doubled, LONGEST), asked)
 
 
 SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
-"""A queued job must still be able to fetch the recording; the provider starts within minutes."""
+"""The validity of a recording's signed URL: the provider starts a queued job within minutes and
+then fetches the recording."""
 
 PROVISIONAL_AFTER: Final = timedelta(minutes=10)
-"""The time that users wait for the model before they see a summary by rules."""
+"""The time that users wait for the model before they see a rule-based summary."""
 
 GIVE_UP_AFTER: Final = timedelta(days=1)
-"""The time after which a visit stops waiting for a dependency that does not return."""
+"""The time after which a visit stops waiting for a dependency that stays down."""
 
 RELEASE_OVER: Final = timedelta(minutes=2)
-"""Jitter: held visits return spread over this time, not all at the moment of recovery."""
+"""The range of the jitter: visits that waited for a dependency return spread over this time."""
 
 LONGEST_HOLD: Final = timedelta(minutes=8)
-"""Upper bound of the pause of a held visit, in outages of hours: `held_until`."""
+"""The upper bound of the pause between two checks in an outage of some hours (`held_until`)."""
 
 LONGEST_HOLD_FOR_FAULT: Final = timedelta(minutes=15)
-"""Upper bound of the pause of a visit held for a fault of the deployment, of any duration."""
+"""The upper bound of the pause between two checks in an account or configuration fault."""
 
 
 def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
-    """Next check of a held visit: exponential backoff (pause = time held so far) plus jitter.
+    """Return the next check of a visit that waits for a dependency.
 
-    The visit is checked a few times in the first minutes, every `LONGEST_HOLD` in an outage of
-    hours, and less often in an outage of days.
+    The pause equals the time waited so far (exponential backoff), plus jitter. So the visit is
+    checked a few times in the first minutes, every `LONGEST_HOLD` in an outage of some hours, and
+    less often in an outage of days.
     """
     digest = sha256(f"{visit.visit_id}/{visit.attempt}".encode()).digest()
     share = int.from_bytes(digest[:4]) / 2**32
@@ -62,9 +64,9 @@ def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
 
 
 def lacks_provisional(visit: Visit, now: datetime) -> bool:
-    """Whether users have waited long enough to see a summary by rules.
+    """Whether users have waited long enough to see a rule-based summary.
 
-    Under legal hold they see no provisional summary, since it could not be replaced.
+    Under legal hold no provisional summary is shown, since it could not be replaced later.
     """
     if visit.legal_hold:
         return False
@@ -72,7 +74,7 @@ def lacks_provisional(visit: Visit, now: datetime) -> bool:
 
 
 def wanted_since(visit: Visit) -> datetime:
-    """The earliest time of the summary in this attempt; the transcript may be days old."""
+    """Return the time since which this attempt lacks a summary; its transcript may be days old."""
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
     return since_fault(visit, max(_transcribed_at(visit), began_at))
 
@@ -84,4 +86,4 @@ def _transcribed_at(visit: Visit) -> datetime:
 
 
 SWITCH_CHECK: Final = timedelta(minutes=4)
-"""Pause of a visit while processing is switched off for it."""
+"""The pause between two checks of a visit while a flag switches its processing off."""

@@ -1,6 +1,6 @@
-"""The roles that adapters play, one file a role.
+"""The ports: protocols that adapters implement, with one file for each port.
 
-Every method may raise `Transient` (try again later) and `Permanent` (a retry does not help); other
-errors are named. Each port has one contract suite in `tests/contract`; the memory adapter and the
-real adapter both pass the suite.
+Every method may raise `Transient` (a later retry may succeed) and `Permanent` (a retry does not
+help); docstrings name all other errors. Each port has one contract suite in `tests/contract`, which
+the memory adapter and the real adapter both pass.
 """

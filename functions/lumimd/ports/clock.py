@@ -1,12 +1,12 @@
-"""The time of day, as a role."""
+"""The port to the clock."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """The time of day; passed in, so that a week can be simulated in seconds."""
+    """The clock, which is passed in so that a week can be simulated in seconds."""
 
     def now(self) -> datetime:
-        """The present instant, in UTC."""
+        """Return the present instant, in UTC."""
         ...

@@ -1,4 +1,4 @@
-"""The document database below the stores: documents by path, in collections, with versions."""
+"""The port to the document database below the stores: versioned documents by path."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,15 +7,15 @@ from typing import Any, Final, Protocol, Self
 from lumimd.ports.paging import Cursor
 
 ID: Final = "__name__"
-"""The name of a document's id in the condition of a query."""
+"""The field name of a document's id in a condition of a query."""
 
 ANY_VERSION: Final = object()
-"""The write has no precondition."""
+"""The value of `Write.if_version` for a write without a precondition."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A document as it was read. Only the database interprets `version`."""
+    """A document as it was read. Only the database adapter interprets `version`."""
 
     id: str
     fields: dict[str, Any]
@@ -24,10 +24,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Write:
-    """One document to write, or to delete if `fields` is None.
+    """A write of one document, or its deletion if `fields` is None.
 
-    `if_version` is the version that it must still have; None: it must not exist. A write with a
-    version replaces the fields that it names; the others stay.
+    `if_version` is the version that the document must still have; None means that the document must
+    not exist. A write with a version replaces only the named fields; the other fields stay.
     """
 
     path: str
@@ -37,11 +37,11 @@ class Write:
 
 @dataclass(frozen=True)
 class Query:
-    """Documents of a collection that meet all conditions, ordered by a field and then by id.
+    """The documents of a collection that meet all conditions, ordered by a field and then by id.
 
     A condition is a field, an operator (`==`, `in`, `array_contains`, `<`, `<=`, `>`, `>=`) and a
-    value. A document without the field, or with a value of another type, does not meet it. Only
-    `fields` are read, or all if it is empty.
+    value. A document without the field, or with a value of another type, does not meet the
+    condition. Only `fields` are read, or all fields if `fields` is empty.
     """
 
     collection: str
@@ -51,22 +51,24 @@ class Query:
     conditions: tuple[tuple[str, str, Any], ...] = ()
 
     def where(self, field: str, operator: str, value: Any) -> Self:
-        """The query with one more condition."""
+        """Return the query with one more condition."""
         return replace(self, conditions=(*self.conditions, (field, operator, value)))
 
 
 class Database(Protocol):
-    """Documents by path. A write that changes nothing may keep the version.
+    """A database of documents by path. Every method may raise `Transient`.
 
-    Every method may raise `Transient`.
+    A write that changes nothing may keep the version of the document.
     """
 
     async def get(self, path: str, *fields: str) -> Snapshot | None:
-        """The document, or only these fields of it; None if there is none. One read."""
+        """Return the document, or only these of its fields; None if it is missing. One read."""
         ...
 
     async def commit(self, *writes: Write) -> object:
-        """All writes or none; the new version of the first document. One write per document.
+        """Execute all writes or none, and return the new version of the first document.
+
+        Costs one write per document.
 
         Raises:
             Conflict: a document does not have the version that its write requires.
@@ -76,20 +78,21 @@ class Database(Protocol):
     async def find(
         self, query: Query, limit: int | None = None, after: Cursor | None = None
     ) -> Sequence[Snapshot]:
-        """The next `limit` documents, or all. One read per document, and at least one."""
+        """Return the next `limit` documents, or all. One read per document, and at least one."""
         ...
 
     async def count(self, query: Query, before: Cursor | None = None) -> int:
-        """The number of documents, or of those before a position. One read per thousand."""
+        """Return the number of documents, or of those before a position. One read per thousand."""
         ...
 
     async def total(self, query: Query, field: str) -> float:
-        """The sum of the numbers in a field, which may be a path like `ledger.audioSeconds`."""
+        """Return the sum of the numbers in a field, possibly a path like `ledger.audioSeconds`."""
         ...
 
     async def next_number(self, path: str, field: str, after: int, others: dict[str, Any]) -> int:
-        """One more than the field's number and than `after`, stored with `others`. Two writes.
+        """Store and return the next number: one more than the stored number and than `after`.
 
-        Atomic without a read: no caller can lose a race.
+        The fields of `others` are stored with the number. The operation is atomic without a read,
+        so that no caller can lose a race. Costs two writes.
         """
         ...

@@ -1,4 +1,4 @@
-"""The current feature flags."""
+"""The port to the feature flags."""
 
 from typing import Protocol
 
@@ -9,5 +9,5 @@ class FlagReader(Protocol):
     """Reads the feature flags."""
 
     async def now(self) -> Flags:
-        """The current flags. Never raises."""
+        """Return the current flags. Never raises."""
         ...

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 
 Check = Callable[[], Awaitable[str]]
-"""Checks a dependency; the result is a few words for a person.
+"""A function that checks a dependency and returns a few words for a person.
 
-Raises any error of the call; `Unhealthy` if the dependency answers that something is wrong.
+It raises any error of its call, and `Unhealthy` if the dependency answers that something is wrong.
 """
 
 

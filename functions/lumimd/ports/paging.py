@@ -1,4 +1,4 @@
-"""Paging cursors: a page ends at the position of its last document, readable or not."""
+"""Pages of query results, and cursors: a page ends at its last document, readable or not."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Cursor(NamedTuple):
-    """The end of a page: the stored value by which the query is ordered, then the document's id."""
+    """The position of a page's last document: its value in the query's order, and its id."""
 
     value: Any
     id: str
@@ -16,11 +16,11 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """The readable documents of one page, in order.
+    """The readable documents of one page, in the order of the query.
 
     `cursor` is the position of the page's last document, readable or not; None at the end of the
-    query. `unreadable` are the ids that were skipped: these documents stay as they are, for a
-    release that can read them.
+    query. `unreadable` lists the ids of skipped documents, which stay unchanged for a release that
+    can read them.
     """
 
     items: tuple[T, ...]
@@ -29,12 +29,12 @@ class Page(Generic[T]):
 
     @property
     def read(self) -> int:
-        """The number of documents that the page read."""
+        """The number of documents that the page read, readable or not."""
         return len(self.items) + len(self.unreadable)
 
 
 async def pages(ask: Callable[[Cursor | None], Awaitable[Page[T]]]) -> AsyncIterator[Page[T]]:
-    """Every page of a query, to its end; `ask` gets the cursor of the previous page.
+    """Yield every page of a query; `ask` gets the cursor of the previous page.
 
     Raises:
         Transient: the store is not available.

@@ -1,7 +1,7 @@
-"""A vendor of transcripts or summaries: its settings, and the adapters that they build.
+"""The ports to the vendors of transcripts and summaries: their settings and their adapters.
 
-Each vendor is a package `adapters/NAME` whose module `provider` has a class
-`TranscriptionProvider` or `SummaryProvider` with these members (docs/adding-a-provider.md).
+Each vendor is a package `adapters/NAME` whose module `provider` has a class `TranscriptionProvider`
+or `SummaryProvider` with these members (docs/adding-a-provider.md).
 """
 
 from typing import ClassVar, Protocol
@@ -13,15 +13,15 @@ from lumimd.ports.transcriber import Transcriber
 
 
 class Provider(Protocol):
-    """What both kinds of vendor have."""
+    """The members that both kinds of vendor have."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """The address that recordings or transcripts are sent to."""
+        """The address to which recordings or transcripts are sent."""
         ...
 
     def check(self) -> Check:
-        """The health check: one small, free request."""
+        """Return the health check of the vendor: one small, free request."""
         ...
 
 
@@ -29,22 +29,22 @@ class TranscriptionProvider(Provider, Protocol):
     """A vendor of transcripts, chosen by `TRANSCRIBER=NAME`."""
 
     concurrency: ClassVar[int]
-    """Jobs that the vendor works on at the same time, unless an account has another limit."""
+    """The jobs that the vendor runs at the same time, unless an account has another limit."""
 
     webhook_header: ClassVar[str]
     """The header in which the vendor returns our webhook secret."""
 
     def transcriber(self, webhook_url: str | None, secret: str) -> Transcriber:
-        """The adapter; without a URL the vendor calls no webhook."""
+        """Return the adapter; without a URL the vendor calls no webhook."""
         ...
 
     @staticmethod
     def ended_job(body: object) -> object:
-        """The id of the ended job in the body of a webhook call; unchecked."""
+        """Return the unchecked id of the ended job from the body of a webhook call."""
         ...
 
     async def uploaded(self, content: bytes) -> str:
-        """Upload a recording, for a bucket out of the vendor's reach; its URL at the vendor."""
+        """Upload a recording that the vendor cannot fetch, and return its URL at the vendor."""
         ...
 
 
@@ -52,5 +52,5 @@ class SummaryProvider(Provider, Protocol):
     """A vendor of a language model, chosen by `SUMMARIZER=NAME`."""
 
     def summarizer(self) -> Summarizer:
-        """The adapter."""
+        """Return the adapter."""
         ...

@@ -1,4 +1,4 @@
-"""An operator's control of the task queues and of the scheduler, as roles."""
+"""The ports by which operators control the task queues and the scheduler."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from lumimd.domain.document import Document
 
 
 class RunState(StrEnum):
-    """Whether a queue hands out tasks, or a schedule makes calls."""
+    """The state of a task queue or of a scheduled call: running, or paused by an operator."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -17,9 +17,10 @@ class RunState(StrEnum):
 
 
 class QueueState(Document):
-    """A task queue. `waiting` counts its tasks; `waiting_is_more`: there are more than counted.
+    """The state of a task queue.
 
-    `retrying` of them had a first answer that was no success.
+    `waiting` is the number of its tasks, or more with `waiting_is_more`. `retrying` of these tasks
+    failed at first and are retried.
     """
 
     name: str
@@ -33,7 +34,7 @@ class QueueState(Document):
 
 
 class ScheduleState(Document):
-    """A scheduled call. `last_code` is the last outcome: 0 is success, None before the first."""
+    """A scheduled call. `last_code` is 0 after a success, and None before the first call."""
 
     name: str
     state: RunState
@@ -47,38 +48,38 @@ class ScheduleState(Document):
 class QueueControl(Protocol):
     """The task queues of the deployment, by their short names.
 
-    Every method may raise `Transient`; the methods with a name raise `OperatorRefused` if no such
-    queue exists.
+    Every method may raise `Transient`. Methods with a `name` raise `OperatorRefused` if the queue
+    does not exist.
     """
 
     async def all(self) -> Sequence[QueueState]:
-        """Every queue, by name."""
+        """Return every queue, ordered by name."""
         ...
 
     async def pause(self, name: str) -> QueueState:
-        """Hand out no more tasks; new tasks wait."""
+        """Pause the queue: it hands out no more tasks, and new tasks wait."""
         ...
 
     async def resume(self, name: str) -> QueueState:
-        """Hand out tasks again."""
+        """Resume the queue: it hands out tasks again."""
         ...
 
 
 class ScheduleControl(Protocol):
-    """The scheduled calls of the deployment, by their short names; errors as in `QueueControl`."""
+    """The scheduled calls of the deployment, by their short names; raises like `QueueControl`."""
 
     async def all(self) -> Sequence[ScheduleState]:
-        """Every scheduled call, by name."""
+        """Return every scheduled call, ordered by name."""
         ...
 
     async def run(self, name: str) -> ScheduleState:
-        """Make the call now, whichever time its schedule gives."""
+        """Make the call now, independently of its schedule."""
         ...
 
     async def pause(self, name: str) -> ScheduleState:
-        """Make no more calls."""
+        """Pause the schedule: it makes no more calls."""
         ...
 
     async def resume(self, name: str) -> ScheduleState:
-        """Make calls again."""
+        """Resume the schedule: it makes calls again."""
         ...

@@ -1,4 +1,4 @@
-"""A source of structured summaries."""
+"""The port to a source of structured summaries."""
 
 from typing import Protocol, runtime_checkable
 
@@ -13,10 +13,10 @@ class Summarizer(Protocol):
     source: Source
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        """The structured summary, as far as it was readable.
+        """Return the structured summary, with the parts of the response that are valid.
 
         Raises:
-            BadAnswer: the model was paid, and its answer is no summary.
+            BadAnswer: the model was paid, and its response cannot be used as a summary.
             NotCharged: the provider refused the request before any work; a retry does not help.
             Permanent: this transcript gets no summary, and the call was charged.
             Unanswered: a retry may succeed, and this call may have been charged.
@@ -28,8 +28,8 @@ class Summarizer(Protocol):
 
 @runtime_checkable
 class AskedAgain(Protocol):
-    """A summarizer that changes its request after a bad answer."""
+    """A summarizer that changes its request after an unusable response."""
 
     def after(self, bad: BadAnswer) -> Summarizer:
-        """The summarizer for the second request."""
+        """Return the summarizer for the second request."""
         ...

@@ -1,4 +1,4 @@
-"""The identity of a caller: the claims of a verified ID token."""
+"""The port that verifies ID tokens, and the identity of a caller."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,26 +38,27 @@ class TokenRefused(Exception):
 
 
 class Tokens(Protocol):
-    """Verifies ID tokens."""
+    """The verifier of ID tokens."""
 
     async def verify(self, token: str) -> User:
-        """The user of a token that was issued for this project and has not expired.
+        """Return the user of a token that was issued for this project and has not expired.
 
         Raises:
-            TokenRefused: forged, for another audience, expired, revoked, or its user is disabled.
+            TokenRefused: the token is forged, expired, revoked, or for another project, or its user
+            is disabled.
             Transient: the token cannot be verified at the moment.
         """
         ...
 
 
 def user_of(claims: Mapping[str, Any], clock: Clock) -> User:
-    """The user of verified claims.
+    """Return the user of verified claims.
 
-    An emulator's tokens carry no signature, and the SDK does not check their expiry, so this
-    function checks the expiry again.
+    This function checks the expiry of the token again, because the SDK does not check the expiry of
+    an emulator's tokens, which have no signature.
 
     Raises:
-        TokenRefused: the token has expired, or the user id is not allowed in a path.
+        TokenRefused: the token has expired, or the user id is not valid in a path.
     """
     expires_at, user_id = claims.get("exp"), claims.get("sub")
     if not isinstance(expires_at, int | float) or not isinstance(user_id, str):

@@ -1,4 +1,4 @@
-"""A provider of transcripts with speaker labels."""
+"""The port to a provider of transcripts with speaker labels."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from lumimd.ports.paging import Cursor, Page
 
 @dataclass(frozen=True)
 class Running:
-    """The job is queued or being worked on."""
+    """The job is queued or in progress."""
 
 
 @dataclass(frozen=True)
 class Transcribed:
-    """The job is done. The transcript may be silent."""
+    """The job is done. Its transcript may have no words."""
 
     transcript: Transcript
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The job ended with an error. `is_transient`: another try may succeed."""
+    """The job ended with an error. `is_transient` means that a retry may succeed."""
 
     code: ErrorCode
     is_transient: bool
@@ -33,7 +33,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Job:
-    """A transcription job as the provider knows it. `audio_url` is the URL of the order."""
+    """A transcription job as the provider knows it; `audio_url` is the submitted URL."""
 
     transcript_id: str
     audio_url: str
@@ -42,7 +42,7 @@ class Job:
 
 @dataclass(frozen=True)
 class KnownJob:
-    """A job in the provider's list; `ordered_at` if the list has it."""
+    """A job in the provider's list; `ordered_at` is None if the list has no times."""
 
     transcript_id: str
     audio_url: str
@@ -56,49 +56,50 @@ class Transcriber(Protocol):
     provider: str
 
     limits: AudioLimits
-    """The recordings that the provider accepts."""
+    """The limits of the recordings that the provider accepts."""
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
-        """Order a transcript and return the job's id. The provider bills this call.
+        """Submit a paid job and return its id.
 
-        Not idempotent and billed: adapters must not retry; after a timeout the outcome is unknown.
+        The provider bills this call, and the call is not idempotent: adapters must not retry it.
+        After a timeout the outcome is unknown.
         """
         ...
 
     async def fetch(self, transcript_id: str) -> Job:
-        """The job and, once it is done, its transcript.
+        """Return the job and, once the job is done, its transcript.
 
         Raises:
-            JobGone: the provider has no such job.
+            JobGone: the provider does not know the job.
         """
         ...
 
     async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
-        """The id of the newest job for this generation of the recording that has not failed.
+        """Return the id of the newest job for this recording's generation that has not failed.
 
         Jobs in `without` are skipped.
         """
         ...
 
     async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
-        """The next jobs of the provider's list, the newest first.
+        """Return the next jobs of the provider's list, with the newest job first.
 
-        Deleted jobs have another URL.
+        A deleted job is listed with a URL that is not the submitted URL.
         """
         ...
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
-        """The ids of the recent jobs for recordings below `folder`, including failed ones."""
+        """Return the ids of recent jobs, failed or not, for recordings below `folder`."""
         ...
 
     async def delete(self, transcript_id: str) -> bool:
-        """Delete the job and its transcript at the provider; whether it still existed.
+        """Delete the job and its transcript, and return whether the job still existed.
 
         Raises:
-            Transient: try again later; the provider does not delete a running job.
+            Transient: a later retry may succeed; the provider does not delete a running job.
         """
         ...
 
 
 class JobGone(Exception):
-    """The provider does not know the job: deleted, expired, or never ordered."""
+    """The provider does not know the job: it was deleted, has expired, or was never submitted."""

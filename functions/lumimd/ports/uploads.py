@@ -1,4 +1,4 @@
-"""The destination of an upload."""
+"""The port that gives clients a destination for an upload."""
 
 from typing import Protocol
 
@@ -11,8 +11,8 @@ from lumimd.domain.paths import recordings_folder
 class UploadPlace(Document):
     """The destination of an upload, by `path` or by `url`; the client chooses.
 
-    `url` is a resumable session of Cloud Storage (PUT the recording there, RFC 7233 ranges), good
-    for one recording; None if no session could be opened. The Firebase SDK needs only `path`.
+    `url` is a resumable session of Cloud Storage for one recording (PUT with RFC 7233 ranges), or
+    None if no session could be opened. The Firebase SDK needs only `path`.
     """
 
     bucket: str
@@ -23,19 +23,20 @@ class UploadPlace(Document):
 
 
 class Uploads(Protocol):
-    """Gives clients a destination in the bucket of the recordings."""
+    """Gives clients a destination for an upload to the bucket of the recordings."""
 
     async def place(self, path: str, content_type: str, origin: str | None) -> UploadPlace:
-        """The destination. `origin`: the uploading web page, if any; the bucket's CORS requires it.
+        """Return the destination of an upload.
 
-        An adapter that cannot open a session omits it, so that the client can still record.
+        `origin` is the uploading web page, if any, which the bucket's CORS requires. An adapter
+        that cannot open a session returns only the path, so that the client can still record.
         """
         ...
 
 
 def recording_path(user_id: str, visit_id: str, content_type: str) -> str:
-    """The path of the recording of a visit (`audio.recording_of` parses it).
+    """Return the path for the recording of a visit (`audio.recording_of` parses the path).
 
-    `content_type` may carry parameters; its essence is one of `TYPES`.
+    `content_type` may have parameters; without parameters it is one of `TYPES`.
     """
     return f"{recordings_folder(user_id, visit_id)}audio.{TYPES[essence(content_type)]}"

@@ -1,4 +1,4 @@
-"""The receipts of deletions, and the documents around a visit."""
+"""The store of deletion receipts, which also deletes the documents of visits."""
 
 from datetime import datetime
 from typing import Final
@@ -21,11 +21,11 @@ from lumimd.stores.listing import Listing, itself
 from lumimd.stores.reading import read
 
 AT_ONCE: Final = 300
-"""Documents that one commit deletes; Firestore allows 500 writes."""
+"""The number of documents that one commit deletes; Firestore allows 500 writes per commit."""
 
 
 class Deletions:
-    """The receipts of deletions, one per visit, and the documents to erase for them.
+    """The deletion receipts, one per visit, and the documents that a deletion erases.
 
     Every save is a compare-and-set on the version that was read.
     """
@@ -34,17 +34,18 @@ class Deletions:
         self._database = database
 
     async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
-        """The receipt and its version; None if nothing was deleted. One read."""
+        """Return the deletion receipt of a visit and its version, or None. One read."""
         found = await self._database.get(f"{DELETIONS}/{visit_id}")
         return (read(Deletion, DELETIONS, visit_id, found.fields), found.version) if found else None
 
     async def begin(self, read: Stored, deletion: Deletion, again: object = None) -> None:
-        """Delete the visit that was `read`, and write the receipt in the same commit.
+        """Delete the visit that was `read`, and write the deletion receipt in the same commit.
 
-        `again` is the version of the receipt of an earlier deletion, which the new one replaces.
+        `again` is the version of an earlier deletion receipt, which the new receipt replaces.
 
         Raises:
-            Conflict: the visit or the earlier receipt has changed, or the visit is held.
+            Conflict: the visit or the earlier receipt has changed, or the visit is under legal
+            hold.
         """
         await self._database.commit(
             Write(visit_path(deletion.visit_id), None, read.version),
@@ -53,53 +54,53 @@ class Deletions:
         )
 
     async def create(self, deletion: Deletion) -> None:
-        """Write a receipt that belongs to no visit.
+        """Write a deletion receipt without deleting a visit.
 
         Raises:
-            Conflict: a receipt of that id exists.
+            Conflict: a deletion receipt with that id exists.
         """
         await self._database.commit(_receipt(deletion, None))
 
     async def save(self, read_version: object, deletion: Deletion) -> None:
-        """Replace a receipt by compare-and-set.
+        """Replace a deletion receipt by compare-and-set.
 
         Raises:
-            Conflict: it has changed since the read.
+            Conflict: the receipt has changed since the read.
         """
         await self._database.commit(_receipt(deletion, read_version))
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
-        """The next `limit` deletions with `wake_at <= now`, the longest overdue first."""
+        """Return the next `limit` deletions with `wake_at <= now`, the longest overdue first."""
         due = Query(DELETIONS, "wakeAt").where("wakeAt", "<=", now)
         return await Listing(self._database, Deletion, due, itself).page(limit, after)
 
     async def since(
         self, requested_at: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Deletion]:
-        """The next `limit` deletions requested at `requested_at` or later, the oldest first."""
+        """Return the next `limit` deletions since `requested_at`, the oldest first."""
         newer = Query(DELETIONS, "requestedAt").where("requestedAt", ">=", requested_at)
         return await Listing(self._database, Deletion, newer, itself).page(limit, after)
 
     async def hold_of(self, visit_id: str) -> Hold | None:
-        """The mark of the legal hold of a visit, or None. One read."""
+        """Return the mark of a visit's legal hold, or None. One read."""
         found = await self._database.get(f"{HOLDS}/{visit_id}")
         return read(Hold, HOLDS, visit_id, found.fields) if found else None
 
     async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
-        """The next `limit` marks of legal holds, the oldest first."""
+        """Return the next `limit` marks of legal holds, the oldest first."""
         return await Listing(self._database, Hold, Query(HOLDS, "heldAt"), itself).page(
             limit, after
         )
 
     async def visits_of(self, user_id: str, limit: int, after: Cursor | None = None) -> Page[Visit]:
-        """The next `limit` visits of a user, the newest first."""
+        """Return the next `limit` visits of a user, the newest first."""
         visits = Query(VISITS, "createdAt", newest_first=True).where("userId", "==", user_id)
         return await Listing(self._database, Visit, visits, itself).page(limit, after)
 
     async def visits_named(
         self, user_id: str, limit: int, after: Cursor | None = None
     ) -> Page[str]:
-        """The visits of the next `limit` action items of a user, the newest first."""
+        """Return the visit ids of the user's next `limit` action items, the newest first."""
         fields = ("visitId", "createdAt")
         items = Query(ACTIONS, "createdAt", newest_first=True, fields=fields)
         named = Listing(
@@ -111,17 +112,17 @@ class Deletions:
         return await named.page(limit, after)
 
     async def remains(self, visit_id: str) -> bool:
-        """Whether any document of a visit exists, apart from the visit itself. Four reads."""
+        """Whether any document of a visit exists, other than the visit itself. Four reads."""
         for query in _documents_of(visit_id).values():
             if await self._database.find(query, 1):
                 return True
         return False
 
     async def erase(self, visit_id: str) -> dict[str, int]:
-        """Delete all documents of a visit that is itself deleted; the number of each kind.
+        """Delete all documents of a visit that is already deleted, and return their number by kind.
 
-        The kinds: `transcript`, `history`, `actions`, `deadLetters`. One read and one delete per
-        document.
+        The kinds are `transcript`, `history`, `actions` and `deadLetters`. Costs one read and one
+        delete per document.
         """
         found = _documents_of(visit_id).items()
         return {kind: await self._erase(query) for kind, query in found}
@@ -136,9 +137,10 @@ class Deletions:
 
 
 def unless_held(visit_id: str) -> Write:
-    """A write that makes its commit fail while the visit is under legal hold.
+    """Return a write that makes its commit fail while the visit is under legal hold.
 
-    It deletes the mark on the precondition that no mark exists, which deletes nothing.
+    The write deletes the mark of the hold on the precondition that no mark exists. So without a
+    legal hold it deletes nothing.
     """
     return Write(f"{HOLDS}/{visit_id}", None, if_version=None)
 
@@ -152,6 +154,6 @@ def _documents_of(visit_id: str) -> dict[str, Query]:
         "transcript": Query(transcript_path(visit_id)),
         "history": Query(history_path(visit_id)),
         "actions": Query(ACTIONS).where("visitId", "==", visit_id),
-        # By its id: fields may be unreadable or missing.
+        # The dead letter is found by its id, because its fields may be unreadable or missing.
         "deadLetters": Query(DEAD_LETTERS).where(ID, "==", visit_id),
     }

@@ -1,4 +1,4 @@
-"""The stored answers: `idempotencyKeys/{key}`, expired by TTL on `expiresAt`."""
+"""The responses stored under idempotency keys: `idempotencyKeys/{key}`, TTL on `expiresAt`."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -14,10 +14,11 @@ _BATCH: Final = 500
 
 
 class Answer(Document):
-    """The answer to a key, or the lease of the request that makes the answer.
+    """The response stored under a key, or the lease of the request that makes the response.
 
-    `fingerprint` tells the request from another one under the same key. `status` is None while the
-    answer is in progress. `body` may hold words of the user: `IdempotencyStore.forget` removes it.
+    `fingerprint` distinguishes the request from another request under the same key. `status` is
+    None while the response is in progress. `body` may hold words of the user;
+    `IdempotencyStore.forget` removes it.
     """
 
     key: str
@@ -30,47 +31,48 @@ class Answer(Document):
     body: str = ""
 
     def is_worked_on(self, now: datetime) -> bool:
-        """Whether a request may still be making the answer."""
+        """Whether a request may still be making the response."""
         return self.status is None and self.until > now
 
 
 def key_of(user_id: str, idempotency_key: str) -> str:
-    """The stored key of a user: no key of a user leads to an answer of another user."""
+    """Return the stored key: a hash with the user id, so that users never share a response."""
     return sha256(f"{user_id}/{idempotency_key}".encode()).hexdigest()
 
 
 class IdempotencyStore:
-    """The stored answers. Every save is a compare-and-set on the version that was read."""
+    """The stored responses. Every save is a compare-and-set on the version that was read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._answers = KeyedDocuments(database, IDEMPOTENCY_KEYS, Answer)
 
     async def get(self, key: str) -> tuple[Answer, object] | None:
-        """The answer to a key, and its version; None if there is none."""
+        """Return the response to a key and its version, or None."""
         return await self._answers.get(key)
 
     async def save(self, read_version: object | None, answer: Answer) -> object:
-        """Write an answer by compare-and-set (None: the key was free).
+        """Write a response by compare-and-set (version None: the key was free).
 
         Raises:
-            Conflict: it has changed since the read.
+            Conflict: the response has changed since the read.
         """
         return await self._answers.save(answer.key, read_version, answer)
 
     async def remove(self, read_version: object, answer: Answer) -> None:
-        """Remove an answer by compare-and-set.
+        """Remove a response by compare-and-set.
 
         Raises:
-            Conflict: it has changed since the read.
+            Conflict: the response has changed since the read.
         """
         path = f"{IDEMPOTENCY_KEYS}/{answer.key}"
         await self._database.commit(Write(path, None, read_version))
 
     async def forget(self, user_id: str, naming: str | None = None) -> int:
-        """Remove all answers to a user, or those that contain an id; the number removed.
+        """Remove all responses to a user, or only those that contain the id `naming`.
 
-        One read per answer of the user, and one write per removed answer.
+        Returns the number of removed responses. Costs one read per response to the user, and one
+        write per removed response.
         """
         query = Query(IDEMPOTENCY_KEYS, fields=("body",)).where("userId", "==", user_id)
         forgotten, after = 0, None

@@ -1,7 +1,7 @@
-"""Queries page by page.
+"""Reads the results of queries page by page.
 
-A page starts after the position of a document, readable or not, so no number of unreadable
-documents hides the later ones.
+A page starts after the position of a document, readable or not, so that unreadable documents never
+hide later documents.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ D = TypeVar("D", bound=Document)
 T = TypeVar("T")
 
 REFILL: Final = 100
-"""Smallest page of a second read, after unreadable documents left a short list unfilled."""
+"""The smallest page of a second read, after unreadable documents left a short list incomplete."""
 
 
 @dataclass(frozen=True)
 class Listing(Generic[D, T]):
-    """The documents of one kind that `query` finds in its order, each made into an item."""
+    """The documents of one kind that `query` finds, in its order and converted to items."""
 
     database: Database
     kind: type[D]
@@ -32,7 +32,7 @@ class Listing(Generic[D, T]):
     make: Callable[[D, Snapshot], T]
 
     async def page(self, limit: int, after: Cursor | None = None) -> Page[T]:
-        """The next `limit` documents; some may be unreadable. One read per document."""
+        """Return the readable documents among the next `limit` documents. One read per document."""
         assert self.query.order is not None
         found = await self.database.find(self.query, limit, after)
         named = ((each.id, each.fields, each) for each in found)
@@ -48,7 +48,7 @@ class Listing(Generic[D, T]):
         after: Cursor | None = None,
         wanted: Callable[[T], bool] = lambda item: True,
     ) -> Page[T]:
-        """The next `limit` readable documents that are `wanted`; fewer only at the end."""
+        """Return the next `limit` readable documents that are `wanted`; fewer only at the end."""
         items: list[T] = []
         unreadable: tuple[str, ...] = ()
         size = limit
@@ -62,10 +62,10 @@ class Listing(Generic[D, T]):
 
 
 def itself(document: D, _snapshot: Snapshot) -> D:
-    """The document alone."""
+    """Return the document without its version, as an item of a list."""
     return document
 
 
 def stored(visit: Visit, snapshot: Snapshot) -> Stored:
-    """The visit with its version."""
+    """Return the visit with its version, as an item of a list."""
     return Stored(visit, snapshot.version)

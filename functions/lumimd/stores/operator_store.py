@@ -1,7 +1,7 @@
-"""The operators' queries; the list below has the indexes that they need in Firestore.
+"""The queries of operators, and below the indexes that these queries need in Firestore.
 
-Every equality can be combined with every other one, because Firestore merges composite indexes that
-end in the same order. One index per filter is therefore enough (all COLLECTION scope):
+All filters by equality can be combined, because Firestore merges composite indexes that end in the
+same order. One index per filter is therefore enough (all COLLECTION scope):
 
     visits:      (processingStatus ASC, updatedAt DESC), (userId ASC, updatedAt DESC),
                  (processingStatus ASC, updatedAt ASC)
@@ -40,7 +40,7 @@ RUNNING: Final = (
 
 
 class Mark(NamedTuple):
-    """The end of a page: the instant by which the list is ordered, then the id."""
+    """The position of a page's last item: the instant by which the list is ordered, and the id."""
 
     at: datetime
     id: str
@@ -48,7 +48,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class VisitFilter:
-    """Conditions on visits; None means any."""
+    """The conditions on visits in a list; None means no condition."""
 
     status: ProcessingStatus | None = None
     user_id: str | None = None
@@ -57,7 +57,7 @@ class VisitFilter:
 
 @dataclass(frozen=True)
 class LetterFilter:
-    """Conditions on dead letters; None means any."""
+    """The conditions on dead letters in a list; None means no condition."""
 
     stage: Stage | None = None
     code: ErrorCode | None = None
@@ -86,9 +86,9 @@ class AuditOutcome(StrEnum):
 class AuditEntry(Document):
     """One audited action or read by an operator, and its effect.
 
-    `target` is a visit's id or a queue's name; `before` and `after` are codes and settings, never
-    a word of a visit. An entry stays `begun` if the operator's process ended in the middle: the
-    action may or may not have happened.
+    `target` is a visit's id or a queue's name; `before` and `after` are codes and settings, never a
+    word of a visit. An entry stays `begun` if the operator's process ended during the action, which
+    then may or may not have happened.
     """
 
     entry_id: str
@@ -106,7 +106,7 @@ class AuditEntry(Document):
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Conditions on entries; None means any."""
+    """The conditions on audit entries in a list; None means no condition."""
 
     actor: str | None = None
     target: str | None = None
@@ -117,9 +117,10 @@ COMPLETED_FIELDS: Final = {"after", "outcome", "code", "ended_at"}
 
 
 class OperatorStore:
-    """Queries over the visits of all users. Lists go from the newest to the oldest.
+    """Queries over the visits of all users. Lists go from the newest item to the oldest.
 
-    They read only the fields of a `VisitLine` of a visit: its words never leave the database.
+    Of a visit, the queries read only the fields of a `VisitLine`, so that its words never leave the
+    database.
     """
 
     def __init__(self, database: Database) -> None:
@@ -129,7 +130,7 @@ class OperatorStore:
     async def visits(
         self, wanted: VisitFilter, limit: int, after: Mark | None = None
     ) -> Sequence[VisitLine]:
-        """At most `limit` visits by `updated_at`; `after` is `mark_of` the last one of the page.
+        """Return at most `limit` visits by `updated_at`, after the position `after` (`mark_of`).
 
         One read per visit.
         """
@@ -142,17 +143,16 @@ class OperatorStore:
         return await self._filled(VisitLine, query, limit, after)
 
     async def much_retried(self, at_least: int, limit: int) -> Sequence[VisitLine]:
-        """At most `limit` visits with `at_least` retries or more, the most retried first."""
+        """Return at most `limit` visits with `at_least` retries or more, the most retried first."""
         query = _visits("retryCount", newest_first=True).where("retryCount", ">=", at_least)
         return await self._filled(VisitLine, query, limit)
 
     async def stuck(self, now: datetime, limit: int) -> Sequence[VisitLine]:
-        """At most `limit` stuck visits, the longest unchanged first.
+        """Return at most `limit` stuck visits, the longest unchanged first.
 
         A visit is stuck if it is not terminal, has a recording, and is either overdue for
-        `STUCK_AFTER` or unchanged for `QUIET_AFTER`. There are few overdue visits. Many visits that
-        are unchanged for long may wait for their recording; the query reads them page by page and
-        skips them.
+        `STUCK_AFTER` or unchanged for `QUIET_AFTER`. Unchanged visits are read page by page, and
+        visits that wait for their recording are skipped.
         """
         overdue = _visits("wakeAt").where("wakeAt", "<=", now - STUCK_AFTER)
         running = _visits("updatedAt").where("processingStatus", "in", RUNNING)
@@ -170,7 +170,7 @@ class OperatorStore:
         return sorted(found.values(), key=lambda v: (v.updated_at, v.visit_id))[:limit]
 
     async def counts(self) -> Mapping[ProcessingStatus, int]:
-        """The number of visits per status; every status is present.
+        """Return the number of visits per status; every status is present.
 
         One read per thousand visits.
         """
@@ -184,7 +184,7 @@ class OperatorStore:
     async def letters(
         self, wanted: LetterFilter, limit: int, after: Mark | None = None
     ) -> Sequence[DeadLetter]:
-        """At most `limit` dead letters by `last_seen_at`; `after` is `mark_of` the last one.
+        """Return at most `limit` dead letters by `last_seen_at`, after the position `after`.
 
         One read per letter.
         """
@@ -199,7 +199,7 @@ class OperatorStore:
         return await self._filled(DeadLetter, query, limit, after)
 
     async def letter(self, visit_id: str) -> FoundLetter | None:
-        """The dead letter of the visit, or None. One read."""
+        """Return the dead letter of the visit, or None. One read."""
         found = await self._letters.get(visit_id)
         return FoundLetter(*found) if found else None
 
@@ -207,23 +207,23 @@ class OperatorStore:
         """Replace a dead letter by compare-and-set.
 
         Raises:
-            Conflict: it has changed since the read, or is gone.
+            Conflict: the dead letter has changed since the read, or is gone.
         """
         await self._letters.save(letter.visit_id, read.version, letter)
 
     async def append_audit(self, entry: AuditEntry) -> None:
-        """Add a new entry.
+        """Add a new entry to the audit log.
 
         Raises:
-            Conflict: the entry exists; the log is append-only.
+            Conflict: the entry already exists, and the log is append-only.
         """
         await self._database.commit(Write(f"{AUDIT}/{entry.entry_id}", entry.to_stored(), None))
 
     async def complete_audit(self, entry: AuditEntry) -> None:
-        """Add the outcome to an entry; actor, instant, action and target stay as they are.
+        """Add the outcome to an entry; actor, instant, action and target stay unchanged.
 
         Raises:
-            Conflict: there is no such entry, or it is already complete.
+            Conflict: the entry does not exist, or is already complete.
         """
         path = f"{AUDIT}/{entry.entry_id}"
         found = await self._database.get(path)
@@ -235,7 +235,7 @@ class OperatorStore:
     async def audit(
         self, wanted: AuditFilter, limit: int, after: Mark | None = None
     ) -> Sequence[AuditEntry]:
-        """At most `limit` entries by `at`; `after` is `mark_of` the last one of the page.
+        """Return at most `limit` audit entries by `at`, after the position `after` (`mark_of`).
 
         One read per entry.
         """
@@ -259,7 +259,7 @@ def _visits(order: str, *, newest_first: bool = False) -> Query:
 
 
 def _where(query: Query, *conditions: tuple[str, str, Any]) -> Query:
-    """The query with the conditions that are not None."""
+    """Return the query with those conditions that have a value other than None."""
     for condition in conditions:
         if condition[2] is not None:
             query = query.where(*condition)
@@ -267,7 +267,7 @@ def _where(query: Query, *conditions: tuple[str, str, Any]) -> Query:
 
 
 def mark_of(item: VisitLine | DeadLetter | AuditEntry) -> Mark:
-    """The end of a page that ends with `item`."""
+    """Return the position of `item`, as `after` of the next page."""
     match item:
         case VisitLine():
             return Mark(item.updated_at, item.visit_id)
@@ -278,8 +278,8 @@ def mark_of(item: VisitLine | DeadLetter | AuditEntry) -> Mark:
 
 
 def is_stuck(visit: VisitLine, now: datetime) -> bool:
-    """Whether the visit is stuck: it should progress and does not."""
+    """Whether the visit should progress and does not (see `OperatorStore.stuck`)."""
     if visit.processing_status.is_terminal or visit.audio is None:
-        return False  # terminal, or waiting for its owner
+        return False  # the visit is terminal, or waits for its owner
     overdue = visit.wake_at is not None and visit.wake_at <= now - STUCK_AFTER
     return overdue or visit.updated_at <= now - QUIET_AFTER

@@ -1,4 +1,4 @@
-"""The owner queries; `infra/firestore.indexes.json` has their indexes."""
+"""The queries of visit owners; `infra/firestore.indexes.json` has their indexes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from lumimd.stores.shared_documents import KeyedDocuments
 
 @dataclass(frozen=True)
 class ListPosition:
-    """The end of a page of a list: the instant and the id of its last item."""
+    """The position of a page's last item in a list: the instant and the id of the item."""
 
     created_at: datetime
     id: str
 
 
 class Used(Document):
-    """The number of a user's visits since a day, and their seconds of audio."""
+    """The usage of a user since some instant: the number of visits and their seconds of audio."""
 
     visits: int
     audio_seconds: float
@@ -36,8 +36,9 @@ class Used(Document):
 class OwnerQueries:
     """Queries over the documents of one user, and writes of action items.
 
-    Lists are newest first; `after` is the last item of the previous page. An unreadable document
-    is logged and skipped; a list is shorter than its limit only at the end.
+    Lists are ordered from newest to oldest; `after` is the position of the previous page's last
+    item. An unreadable document is logged and skipped; a list is shorter than its limit only at the
+    end.
     """
 
     def __init__(self, database: Database) -> None:
@@ -53,13 +54,14 @@ class OwnerQueries:
         after: ListPosition | None = None,
         leave_out_archived: bool = False,
     ) -> Page[Visit]:
-        """At most `limit` visits of a group, or of all groups, and the ids that were skipped.
+        """Return at most `limit` visits of a group, or of all groups, and the skipped ids.
 
         One read per visit.
         """
         query = _newest_first(VISITS, user_id)
-        # A visit that its owner created has no `archived` until a function writes it. So the method
-        # filters the processing group and the list of all groups, and reads until the page is full.
+        # A visit that its owner created has no field `archived` until a function saves the visit,
+        # so a query by this field would miss the visit. The processing group and the list of all
+        # groups are therefore filtered here, and read until the page is full.
         if group not in (None, Group.PROCESSING):
             query = query.where("archived", "==", group is Group.ARCHIVED)
         if group is not None and group in STATUSES:
@@ -69,7 +71,7 @@ class OwnerQueries:
         )
 
     async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:
-        """All visits of one batch, oldest first. One query, so the visits are of one instant."""
+        """Return all visits of one batch, oldest first, as one query sees them at one instant."""
         query = Query(VISITS).where("userId", "==", user_id).where("batchId", "==", batch_id)
         found = await self._database.find(query)
         named = ((each.id, each.fields, None) for each in found)
@@ -84,7 +86,7 @@ class OwnerQueries:
         completed: bool | None = None,
         after: ListPosition | None = None,
     ) -> Sequence[Action]:
-        """At most `limit` action items: all, or only those that are (not) completed.
+        """Return at most `limit` action items, all or only those with this value of `completed`.
 
         One read per item.
         """
@@ -95,7 +97,7 @@ class OwnerQueries:
         return (await listing.filled(limit, _cursor(after))).items
 
     async def action(self, action_id: str) -> StoredAction | None:
-        """One action item, or None. One read."""
+        """Return one action item, or None. One read."""
         found = await self._actions.get(action_id)
         return StoredAction(*found) if found else None
 
@@ -109,7 +111,7 @@ class OwnerQueries:
         """Write a new action item.
 
         Raises:
-            Conflict: it exists, or its visit is under legal hold.
+            Conflict: the item exists, or its visit is under legal hold.
         """
         return await self._save(action, None)
 
@@ -117,7 +119,7 @@ class OwnerQueries:
         """Replace an action item by compare-and-set.
 
         Raises:
-            Conflict: it has changed, is gone, or its visit is under legal hold.
+            Conflict: the item has changed or is gone, or its visit is under legal hold.
         """
         return await self._save(action, read.version)
 
@@ -125,13 +127,13 @@ class OwnerQueries:
         """Remove an action item by compare-and-set.
 
         Raises:
-            Conflict: it has changed, is gone, or its visit is under legal hold.
+            Conflict: the item has changed or is gone, or its visit is under legal hold.
         """
         removal = Write(f"{ACTIONS}/{read.action.action_id}", None, read.version)
         await self._database.commit(removal, unless_held(read.action.visit_id))
 
     async def profile(self, user_id: str) -> Profile:
-        """The profile of a user; defaults if none is stored. One read."""
+        """Return the profile of a user, or the default profile if none is stored. One read."""
         found = await self._database.get(f"{USERS}/{user_id}")
         return profile_of(user_id, found.fields if found else {})
 
@@ -140,9 +142,10 @@ class OwnerQueries:
         await self._database.commit(Write(f"{USERS}/{user_id}", None))
 
     async def used(self, user_id: str, since: datetime) -> Used:
-        """The number of visits created since `since`, and their seconds of audio.
+        """Return the number of visits created since `since`, and their seconds of audio.
 
-        Two aggregations: in one query, Firestore does not count a visit without the summed field.
+        Costs two aggregations, because a single query would not count visits without the summed
+        field.
         """
         query = Query(VISITS).where("userId", "==", user_id).where("createdAt", ">=", since)
         visits = await self._database.count(query)

@@ -1,4 +1,4 @@
-"""The queued visits: those that have a turn in the fair queue."""
+"""Queries for queued visits, which have a turn in the fair queue."""
 
 from collections.abc import Sequence
 
@@ -11,24 +11,24 @@ from lumimd.stores.listing import Listing, stored
 
 
 class QueuedVisits:
-    """Queries by one field, the turn, which Firestore indexes automatically."""
+    """The visits in the fair queue. Firestore indexes their `turn` automatically."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def waiting(self, first_turn: int, before: int, limit: int) -> Sequence[Stored]:
-        """At most `limit` visits with a turn in `first_turn <= turn < before`.
+        """Return at most `limit` visits with a turn in `first_turn <= turn < before`.
 
-        They are ordered by turn, and by id where turns are equal. One read per visit, and at
-        least one.
+        The visits are ordered by turn, and by id where turns are equal. Costs one read per visit,
+        and at least one read.
         """
         queue = Listing(self._database, Visit, _between(first_turn, before), stored)
         return (await queue.filled(limit)).items
 
     async def before(self, first_turn: int, turn: int, visit_id: str) -> int:
-        """The number of visits ahead of this one, in the same order, from `first_turn` on.
+        """Return the number of queued visits ahead of this visit, from `first_turn` on.
 
-        One read per thousand visits ahead, and at least one.
+        Costs one read per thousand visits ahead, and at least one read.
         """
         queue = _between(first_turn, turn + 1)
         return await self._database.count(queue, Cursor(turn, visit_id))

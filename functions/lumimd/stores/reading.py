@@ -1,7 +1,7 @@
-"""Reads stored documents, of which some may be damaged or from a newer release.
+"""Reads stored documents, which may be damaged or written by a newer release.
 
-The log names an unreadable document by its collection and id, and by the field and the rule that it
-breaks; never by its contents. Alerts count these lines.
+The log names an unreadable document by its collection and id, and names the field and the rule that
+is broken, but never quotes the contents. Alerts count these lines.
 """
 
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ D = TypeVar("D", bound=Document)
 E = TypeVar("E")
 
 MOST_NAMED: Final = 20
-"""Unreadable documents of one page that the log names; after a rollback thousands may exist."""
+"""The most unreadable documents of one page that are logged; a rollback may leave thousands."""
 
 
 def read(kind: type[D], collection: str, document_id: str, stored: Any) -> D:
-    """The document.
+    """Return the parsed document.
 
     Raises:
-        UnreadableDocument: this release cannot read it; the function logged it.
+        UnreadableDocument: this release cannot read the document; the function has logged this.
     """
     try:
         return kind.from_stored(stored)
@@ -40,7 +40,7 @@ def read(kind: type[D], collection: str, document_id: str, stored: Any) -> D:
 def readable(
     kind: type[D], collection: str, found: Iterable[tuple[str, Any, E]]
 ) -> tuple[list[tuple[D, E]], tuple[str, ...]]:
-    """The readable documents of `(id, stored, extra)`, each with its extra; the skipped ids."""
+    """Return the readable documents of `found`, each with its extra value, and the skipped ids."""
     documents: list[tuple[D, E]] = []
     passed_over: list[str] = []
     for document_id, stored, extra in found:
@@ -57,9 +57,9 @@ def readable(
 
 
 def profile_of(user_id: str, stored: object) -> Profile:
-    """The stored profile; an unreadable field counts as unset and is logged.
+    """Return the stored profile; an unreadable field counts as unset and is logged.
 
-    Owners write their preferences themselves, so unreadable ones stop no upload.
+    Owners write their preferences themselves, so that unreadable preferences must not stop uploads.
     """
     fields = stored if isinstance(stored, dict) else {}
     try:
@@ -70,7 +70,7 @@ def profile_of(user_id: str, stored: object) -> Profile:
 
 
 def _name(collection: str, document_id: str, error: Exception) -> None:
-    # A user's id may be an e-mail address, and the receipt of a deleted account contains that id.
+    # A user's id may be an e-mail address, and the deletion receipt of an account contains the id.
     names_a_user = collection == USERS or document_id.startswith("~")
     logs.event(
         "document_unreadable",
@@ -82,7 +82,7 @@ def _name(collection: str, document_id: str, error: Exception) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The field, by its name in our own record, and the broken rule: `currentStep enum`."""
+    """Return the field of our class and the broken rule, for instance `currentStep enum`."""
     if not isinstance(error, ValidationError):
         return type(error).__name__
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]

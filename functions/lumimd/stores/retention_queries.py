@@ -1,4 +1,4 @@
-"""The visits by age."""
+"""Queries for visits by age, for retention and reconciliation."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ _OLDEST_FIRST = Query(VISITS, "createdAt")
 
 
 class RetentionQueries:
-    """The visits by age, page by page, the oldest first. One read per visit.
+    """Queries for visits by age, in pages, the oldest visit first. One read per visit.
 
     Each query has an index in `infra/firestore.indexes.json`.
     """
@@ -24,28 +24,28 @@ class RetentionQueries:
     async def with_audio(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """The next `limit` visits created by then, without a recorded erasure of the recording."""
+        """Return the next `limit` visits created by then that have no `audioErasedAt`."""
         kept = _OLDEST_FIRST.where("audioErasedAt", "==", None)
         return await self._until(created_before, kept, limit, after)
 
     async def between(
         self, created_after: datetime, before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """The next `limit` visits created in that period."""
+        """Return the next `limit` visits created in that period."""
         younger = _OLDEST_FIRST.where("createdAt", ">", created_after)
         return await self._until(before, younger, limit, after)
 
     async def waiting(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """The next `limit` visits created by then that are still `pending`."""
+        """Return the next `limit` visits created by then that are still `pending`."""
         pending = _OLDEST_FIRST.where("processingStatus", "==", ProcessingStatus.PENDING.value)
         return await self._until(created_before, pending, limit, after)
 
     async def older(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """The next `limit` visits created by then."""
+        """Return the next `limit` visits created by then."""
         return await self._until(created_before, _OLDEST_FIRST, limit, after)
 
     async def _until(

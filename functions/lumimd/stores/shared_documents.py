@@ -1,6 +1,7 @@
-"""The shared documents: one collection per kind.
+"""The store of shared documents, with one collection for each kind of document.
 
-Compare-and-set instead of transactions: a losing writer fails at once, and no writer holds a lock.
+Saves use compare-and-set instead of transactions, so that a losing writer fails immediately and no
+writer holds a lock.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ D = TypeVar("D", bound=Document)
 
 
 class KeyedDocuments(Generic[D]):
-    """Documents of one kind by their ids in a collection."""
+    """The documents of one kind, with their keys as ids in one collection."""
 
     def __init__(self, database: Database, collection: str, kind: type[D]) -> None:
         self._database = database
@@ -22,14 +23,14 @@ class KeyedDocuments(Generic[D]):
         self._kind = kind
 
     async def get(self, key: str) -> tuple[D, object] | None:
-        """The document and its version, or None. One read."""
+        """Return the document and its version, or None. One read."""
         found = await self._database.get(f"{self._collection}/{key}")
         if found is None or not found.fields:
             return None
         return read(self._kind, self._collection, key, found.fields), found.version
 
     async def save(self, key: str, read_version: object | None, document: D) -> object:
-        """Write a document by compare-and-set; raises Conflict if it has changed."""
+        """Write a document by compare-and-set, return its version; `Conflict` if it has changed."""
         return await self._database.commit(
             Write(f"{self._collection}/{key}", document.to_stored(), read_version)
         )
@@ -39,7 +40,7 @@ class KeyedDocuments(Generic[D]):
         await self._database.commit(Write(f"{self._collection}/{key}", None))
 
     async def all(self) -> Mapping[str, D]:
-        """The readable documents, in order of the keys. One read per document, and at least one."""
+        """Return the readable documents in the order of the keys. One read each, at least one."""
         found = await self._database.find(Query(self._collection))
         named = ((each.id, each.fields, each.id) for each in found)
         documents, _ = readable(self._kind, self._collection, named)

@@ -1,4 +1,4 @@
-"""The flows of the fair queue: `ops/turns/flows/{priority}-{uid}`."""
+"""The turn counters of each user and priority: `ops/turns/flows/{priority}-{uid}`."""
 
 from datetime import datetime
 
@@ -8,16 +8,16 @@ from lumimd.ports.database import Database, Write
 
 
 class TurnCounters:
-    """Draws the turns of the flows, one document each."""
+    """Draws the turns of the fair queue's flows: each user and priority has a document."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def draw(self, user_id: str, priority: Priority, after: int, expires_at: datetime) -> int:
-        """The flow's next turn: one more than both its last turn and `after`. Two writes.
+        """Return the flow's next turn: one more than its last turn and than `after`. Two writes.
 
-        Atomic: five hundred concurrent events of one user draw five hundred turns. A lost answer
-        leaves a gap, which does no harm.
+        The operation is atomic: five hundred concurrent events of one user draw five hundred turns.
+        A lost answer leaves a gap between turns, which does no harm.
         """
         others = {"expiresAt": expires_at}
         return await self._database.next_number(_flow(user_id, priority), "last", after, others)

@@ -1,4 +1,4 @@
-"""The numbers of documents, by aggregation: one read per number, and no document is read."""
+"""Counts of documents by aggregation: one read per count, and no document is read."""
 
 from datetime import datetime
 
@@ -9,16 +9,16 @@ from lumimd.ports.database import Database, Query
 
 
 class VisitCounts:
-    """The numbers of documents; unreadable ones count as well."""
+    """Counts of documents, including unreadable documents."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def visits(self, status: ProcessingStatus) -> int:
-        """The number of visits in this status."""
+        """Return the number of visits in this status."""
         return await self._database.count(Query(VISITS).where("processingStatus", "==", status))
 
     async def open_dead_letters(self, last_seen_before: datetime) -> int:
-        """The number of dead letters last seen before then and neither retried nor discarded."""
+        """Return the number of dead letters last seen before then, and still open."""
         letters = Query(DEAD_LETTERS).where("state", "==", LetterState.OPEN)
         return await self._database.count(letters.where("lastSeenAt", "<=", last_seen_before))

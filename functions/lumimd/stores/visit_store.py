@@ -1,4 +1,4 @@
-"""The visit store: visits, transcripts, history and actions; every write is one commit."""
+"""The store of visits, transcripts, history and action items. Every write is one commit."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -32,18 +32,18 @@ class VisitStore:
         self.database = database
 
     async def get(self, visit_id: str) -> Stored | None:
-        """The visit, or None. One read."""
+        """Return the visit, or None. One read."""
         found = await self.database.get(visit_path(visit_id))
         return stored(read(Visit, VISITS, visit_id, found.fields), found) if found else None
 
     async def create(self, commit: Commit) -> Stored:
         """Write a new visit.
 
-        The commit deletes the receipt on the precondition that none exists, which deletes nothing.
-        So it fails if a receipt exists, in the same request and without a transaction.
+        The commit also deletes the deletion receipt on the precondition that no receipt exists. So
+        it deletes nothing, and fails if a receipt exists, in one request and without a transaction.
 
         Raises:
-            Conflict: it exists, or was deleted.
+            Conflict: the visit exists, or was deleted.
         """
         receipt = Write(f"{DELETIONS}/{commit.visit.visit_id}", None, if_version=None)
         return await self._write(commit, None, receipt)
@@ -52,20 +52,20 @@ class VisitStore:
         """Replace a visit by compare-and-set.
 
         Raises:
-            Conflict: it has changed since the read, or is gone.
+            Conflict: the visit has changed since the read, or is gone.
         """
         return await self._write(commit, read.version)
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
-        """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
+        """Return the next `limit` visits with `wake_at <= now`, the longest overdue first."""
         return await self._until("wakeAt", now, limit, after)
 
     async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
-        """The next `limit` visits with `overdue_at <= now`, the longest overdue first."""
+        """Return the next `limit` visits with `overdue_at <= now`, the longest overdue first."""
         return await self._until("overdueAt", now, limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
-        """The stored utterances in order; empty if there are none. One read per page.
+        """Return the stored utterances in order; empty if there are none. One read per page.
 
         Raises:
             UnreadableDocument: a page is unreadable; an incomplete transcript is never returned.
@@ -76,18 +76,18 @@ class VisitStore:
         )
 
     async def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
-        """The timeline in order. One read per entry."""
+        """Return the history of the visit in order. One read per entry."""
         found = await self._below(visit_id, history_path(visit_id))
         named = ((name, entry, None) for name, entry in found)
         entries, _ = readable(HistoryEntry, HISTORY, named)
         return tuple(entry for entry, _ in entries)
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
-        """The action items of a visit, in order of their ids. One read per item."""
+        """Return the action items of a visit, in the order of their ids. One read per item."""
         return tuple(each.action for each in await self.stored_actions(visit_id))
 
     async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
-        """The action items of a visit with the versions for a compare-and-set.
+        """Return the action items of a visit with their versions, for a compare-and-set.
 
         One read per item.
         """
@@ -98,7 +98,7 @@ class VisitStore:
         return tuple(StoredAction(*each) for each in actions)
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
-        """The dead letter of a failed visit, or None. One read."""
+        """Return the dead letter of a failed visit, or None. One read."""
         found = await self.database.get(f"{DEAD_LETTERS}/{visit_id}")
         return read(DeadLetter, DEAD_LETTERS, visit_id, found.fields) if found else None
 
@@ -109,7 +109,7 @@ class VisitStore:
         return await Listing(self.database, Visit, query, stored).page(limit, after)
 
     async def _below(self, visit_id: str, collection: str) -> Iterable[tuple[str, dict[str, Any]]]:
-        """The documents of a collection of the visit, with the names that the log gives them."""
+        """Return the documents of a visit's collection, each with its name in the log."""
         found = await self.database.find(Query(collection))
         return ((f"{visit_id}/{each.id}", each.fields) for each in found)
 

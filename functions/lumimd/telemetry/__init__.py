@@ -1,1 +1,1 @@
-"""Log lines, and the metrics that Cloud Logging makes of them."""
+"""Structured log lines, and the metrics that Cloud Logging makes of them."""

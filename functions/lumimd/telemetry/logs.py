@@ -1,8 +1,8 @@
-"""Structured logs, one JSON object a line, from an allow-list of fields.
+"""Structured logs: one JSON object per line, with an allow-list of fields.
 
 Logs contain no words of a visit: they have only the fields below, the event is a static name, and
-an exception appears as its class. Of a record of a library, only the origin is logged, since its
-message may quote any text.
+an exception appears as its class. The messages of libraries are not logged, only their origin,
+because a message may quote any text.
 """
 
 import logging
@@ -86,7 +86,8 @@ def configure(to: TextIO | None = None, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [LibraryHandler()]
     root.setLevel(logging.WARNING)
-    # A web server adds its own handlers, before or after this call, and they print tracebacks.
+    # A web server adds handlers that print tracebacks, before or after this call. So the factory
+    # removes the errors from all records.
     logging.setLogRecordFactory(_without_error)
     logging.captureWarnings(True)  # warnings of pydantic quote the value
     threading.excepthook = _thread_failed
@@ -94,14 +95,14 @@ def configure(to: TextIO | None = None, level: int = logging.INFO) -> None:
 
 
 def event(name: str, severity: str = "info", **fields: Any) -> None:
-    """Log that `name` happened. `fields` are camelCase and must be in `FIELDS`."""
+    """Log the event `name`. `fields` are camelCase and must be in `FIELDS`."""
     getattr(structlog.get_logger(), severity)(name, **fields)
 
 
 def failure(name: str, error: BaseException, **fields: Any) -> None:
     """Log an error by its class and the place that raised it, without its message.
 
-    Retried failures log at WARNING, all others at ERROR.
+    A failure that is retried (`Transient`) logs at WARNING, all other failures at ERROR.
     """
     severity = "warning" if isinstance(error, Transient) else "error"
     event(name, severity, errorClass=type(error).__name__, errorAt=_place(error), **fields)
@@ -109,7 +110,7 @@ def failure(name: str, error: BaseException, **fields: Any) -> None:
 
 @contextmanager
 def about(**fields: Any) -> Iterator[None]:
-    """Add `fields` (visitId, attempt, stage, trace) to every line that is logged inside."""
+    """Add `fields` (visitId, attempt, stage, trace) to all lines logged in this context."""
     known = {key: value for key, value in fields.items() if value is not None}
     with structlog.contextvars.bound_contextvars(**known):
         yield
@@ -128,7 +129,7 @@ def only_allowed(
 
 
 def _without_error(*arguments: Any, **named: Any) -> logging.LogRecord:
-    """A record with only the class and the place of its error, for every handler."""
+    """Return a log record that names only the class and the place of its error."""
     record = logging.LogRecord(*arguments, **named)
     if record.exc_info and record.exc_info[1] is not None:
         vars(record).update(_named(record.exc_info[1]))
@@ -146,17 +147,17 @@ def _thread_failed(failed: Any) -> None:
 
 
 def _not_raised(failed: Any) -> None:
-    """Log an error of a finalizer, which Python would only print."""
+    """Log an error of a finalizer, because Python would only print the error."""
     if failed.exc_value is not None:
         failure("error_not_raised", failed.exc_value)
 
 
 class LibraryHandler(logging.Handler):
-    """Logs that a library logged, and where; not the message, which may be a URL or a sentence."""
+    """Logs the origin of a library's record without its message, which may quote any text."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line for `record`."""
-        # The framework formats the exception of a function itself, while it handles it.
+        # The framework formats the exception of a function into the message while it handles it.
         error = record.exc_info[1] if record.exc_info else sys.exception()
         named = _named(error) if error else {}
         event(

@@ -1,4 +1,4 @@
-"""Metrics as log lines, for dashboards and alerts. Only this module names them and their fields.
+"""Metrics as log lines, for dashboards and alerts. Only this module names the lines and fields.
 
 | line                  | when                           | fields besides the ids                  |
 |-----------------------|--------------------------------|-----------------------------------------|
@@ -13,8 +13,8 @@
 |                       |                                | durationMs                              |
 | `woke_due_visits`     | each run of the scheduler      | count, lateMs, overdue, unreadable      |
 
-Cloud Logging makes metrics of them (`infra/monitoring/metrics`; why: docs/decisions/0009). Counts
-of stored documents are in `visit_counts.py`.
+Cloud Logging makes metrics of these lines (`infra/monitoring/metrics`; the reasons are in
+docs/decisions/0009). The counts of stored documents are in `visit_counts.py`.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ from lumimd.telemetry import logs
 UP_TO_OWNER: Final = "up_to_owner"
 
 _RETRIED: Final = (e.SubmissionRetried, e.SummaryRetried)
-"""Retries of failed work; a new summary and a late consent are no complaint."""
+"""The events that count as retries of failed work, unlike a new summary and a late consent."""
 
 
 def advanced(step: Advance, event: e.Event) -> None:
-    """Log the measurements of `event`, after it was saved."""
+    """Log the metrics of `event`, after `event` was saved."""
     _measure_stage(step, event)
     if _has_just_ended(step):
         _measure(step.visit, "visit_ended", **_visit_fields(step.visit))
@@ -55,7 +55,7 @@ def advanced(step: Advance, event: e.Event) -> None:
 
 
 def _measure_order(visit: Visit) -> None:
-    """Alerts watch the ordered spend; recordings that were not measured have no length."""
+    """Log a paid job, for alerts on the cost; a recording of unknown duration logs no length."""
     seconds = visit.audio.duration_seconds if visit.audio else None
     fields: dict[str, Any] = {} if seconds is None else {"audioSeconds": seconds}
     _measure(visit, "transcript_ordered", **fields)
@@ -81,7 +81,7 @@ def _measure_failure(visit: Visit) -> None:
 
 
 def _outcome(visit: Visit) -> str:
-    """The outcome of a visit. One that waits for its owner is no failure, and no dead letter."""
+    """Return the outcome of a visit; a visit that waits for its owner does not count as failed."""
     error = visit.processing_error
     if visit.processing_status is ProcessingStatus.FAILED and (
         visit.audio is None or (error is not None and error.code is ErrorCode.CONSENT_MISSING)
@@ -97,7 +97,7 @@ def _measure_stage(step: Advance, event: e.Event) -> None:
     started_at = visit.timings.processing_started_at
     audio_s = visit.audio.duration_seconds if visit.audio else None
     match event:
-        # After a lost job the start of the stage is unknown; only the whole is measured then.
+        # After a lost job the start of the stage is unknown, so only the whole visit is measured.
         case e.TranscriptionSubmitted() if visit.restarts == 0:
             _stage_ended(visit, Stage.SUBMISSION, entry.at - started_at)
         case e.TranscriptStored(transcript=transcript) if (
@@ -122,14 +122,14 @@ def _measure_stage(step: Advance, event: e.Event) -> None:
 def _stage_ended(
     visit: Visit, stage: Stage, took: timedelta, *, expected_s: float = 0.0, **fields: Any
 ) -> None:
-    """`delayMs` is the time beyond that expected for the length of the recording."""
+    """Log the end of a stage; `delayMs` is the time beyond the expected duration of the stage."""
     took_ms = _ms(took)
     delay_ms = max(0, took_ms - round(expected_s * 1000))
     _measure(visit, "stage_ended", stage=stage, durationMs=took_ms, delayMs=delay_ms, **fields)
 
 
 def _visit_fields(visit: Visit) -> dict[str, Any]:
-    """The outcome of a visit, its duration and its cost."""
+    """Return the fields for the outcome, the duration and the cost of a visit."""
     audio, error = visit.audio, visit.processing_error
     failed = visit.processing_status is ProcessingStatus.FAILED
     fields = {
@@ -152,7 +152,7 @@ def _visit_fields(visit: Visit) -> dict[str, Any]:
 
 
 class Outcome(StrEnum):
-    """How a call to a provider ended."""
+    """The outcome of a call to a provider."""
 
     ANSWERED = "answered"
     REFUSED = "refused"
@@ -163,8 +163,11 @@ class Outcome(StrEnum):
 
 @asynccontextmanager
 async def provider_call(dependency: str, operation: str) -> AsyncIterator[None]:
-    """Measure one call. `not_called`: its breaker was open. `cancelled`: by us, or by a bug."""
-    loop = asyncio.get_running_loop()  # the simulator moves its clock
+    """Log the duration and the outcome of one call to a provider.
+
+    `not_called` means that its breaker was open, `cancelled` that we or a bug ended the call.
+    """
+    loop = asyncio.get_running_loop()  # the simulator moves the clock of the loop
     began, outcome = loop.time(), Outcome.CANCELLED
     try:
         yield
@@ -173,7 +176,7 @@ async def provider_call(dependency: str, operation: str) -> AsyncIterator[None]:
         outcome = Outcome.REFUSED
         raise
     except Held as held:
-        # A call that failed and thereby opened the breaker was made.
+        # With a cause, the call was made, and its failure opened the breaker.
         outcome = Outcome.FAILED if held.__cause__ else Outcome.NOT_CALLED
         raise
     except Transient:
@@ -190,7 +193,7 @@ async def provider_call(dependency: str, operation: str) -> AsyncIterator[None]:
 
 
 class Tick:
-    """One run of the scheduled function: the number of its due visits, and their delay."""
+    """The metrics of one run of the scheduled function: the number and the delay of due visits."""
 
     def __init__(self, now: datetime) -> None:
         self.count = 0
@@ -200,7 +203,7 @@ class Tick:
         self._latest = timedelta()
 
     def found(self, due: Page[Stored]) -> None:
-        """Note a page of due visits."""
+        """Count the visits of a page of due visits."""
         self._unreadable += len(due.unreadable)
         for visit in (stored.visit for stored in due.items):
             self.count += 1
@@ -209,7 +212,7 @@ class Tick:
             self._overdue += _is_overdue(visit, self._now)
 
     def ended(self) -> None:
-        """Log the run; a missing line means that the scheduled function does not run."""
+        """Log the metrics of the run; without this line the scheduled function does not run."""
         logs.event(
             "woke_due_visits",
             count=self.count,
@@ -220,7 +223,7 @@ class Tick:
 
 
 def _is_overdue(visit: Visit, now: datetime) -> bool:
-    """A visit that waits for a permit or for a quota does so by design."""
+    """Whether the visit is overdue; visits that wait for a permit or a quota never count."""
     if visit.timings is None or visit.current_step is Step.QUEUED:
         return False
     return now - visit.timings.processing_started_at > METRIC_OVERDUE_AFTER

@@ -1,14 +1,15 @@
 """Admission control: a distributed semaphore over provider jobs, and a fair queue in front of it.
 
-    over_quota      before the recording is opened: it counts, or waits until one more is allowed
-    may_submit      before any paid call: a permit, or a turn in the fair queue; at the cap of
-                    orders an hour (`hourly_cap.py`) also a turn
-    admit_waiting   every minute: free permits go to the visits that are next
+    over_quota      before the recording is opened: it counts, or waits until the quota allows it
+    may_submit      before any paid call: a permit, or a turn in the fair queue; at the hourly cap
+                    of orders (`hourly_cap.py`) also a turn
+    admit_waiting   every minute: free permits go to the next visits in the queue
     left            a job has ended: its permit is free
 
-A visit holds a permit from before the order until the job is known to have ended. After a crash of
-the worker the visit keeps its permit and finds it again at its next try. `reclaim.py` finds a
-leaked permit when other visits wait; it expires after the longest time that a job may take.
+A visit holds a permit from before its order (a paid job) until the job is known to have ended.
+After a crash of the worker the visit keeps its permit and finds the permit at its next try.
+`reclaim.py` finds leaked permits while other visits wait; a leaked permit also expires after the
+longest time that a job may take.
 """
 
 from collections import deque
@@ -46,52 +47,56 @@ LINE: Final = "turns"
 
 
 AT_ONCE: Final = 200
-"""Visits called in one minute; the rest is called in the next."""
+"""The most visits that are called in one minute; further visits are called in the next minute."""
 
 PAGES_BEHIND: Final = 10
-"""Further pages of the queue, when users at their share of the hour fill its front."""
+"""The most further pages of the queue that are read if users at their hourly share fill its
+front."""
 
 
 @dataclass(frozen=True)
 class Waits:
-    """The visit has no permit. `turn` is its turn in the queue, or None while over the quota."""
+    """The visit waits until `until` without a permit; `turn` is None while over the quota."""
 
     turn: int | None
     until: datetime
 
 
 class Quota(Protocol):
-    """The number of recordings that a user may have transcribed."""
+    """The quota of recordings that a user may have transcribed."""
 
     async def take(self, user_id: str) -> float | None:
-        """Count one; None, or the seconds until the next try. May raise `Transient`."""
+        """Count one recording and return None, or return the seconds until the next try.
+
+        May raise `Transient`.
+        """
         ...
 
 
 def priority_of(visit: Visit) -> Priority:
-    """The priority of a waiting visit."""
+    """Return the priority of a waiting visit."""
     if visit.urgent:
         return Priority.URGENT
     return Priority.LIVE if visit.batch_id is None else Priority.BATCH
 
 
 def holder_of(visit: Visit) -> str:
-    """The permit holder's name of the visit: another attempt is another job."""
+    """Return the name of the visit's attempt as a holder of a permit."""
     return f"{visit.visit_id}/{visit.attempt}"
 
 
 def ask_again(visit: Visit, until_one_more: timedelta, now: datetime) -> datetime:
-    """The next check of a visit that is over its user's quota.
+    """Return the next check of a visit that is over the quota of its user.
 
-    If all waiting visits came back for the next allowed recording, all but one would come in vain
-    each time. So each visit adds its own jitter, and pauses longer the longer it waits.
+    If all waiting visits returned for the next allowed recording, all but one would return in vain
+    each time. So each visit adds its own jitter, and its pauses grow with the time waited.
     """
     waited = now - (visit.queued_at or now)
     return now + max(until_one_more, waited / 8) * (1 + share("quota", visit.visit_id))
 
 
 class Admission:
-    """Admission control as one instance sees it."""
+    """Admission control, as one instance applies it."""
 
     def __init__(
         self,
@@ -112,13 +117,13 @@ class Admission:
         self._hourly = hourly
 
     async def over_quota(self, visit: Visit) -> Waits | None:
-        """None: the recording of the leased visit counts, and may be opened now.
+        """Return None if the leased visit counts and may open its recording now, else its wait.
 
         Raises:
-            Held: the store does not answer; ask again.
+            Held: the store does not answer; the visit waits and asks again.
         """
-        # The quota comes first: a worker that crashed under an earlier lease has already counted
-        # it.
+        # Under an earlier lease, a worker that crashed has already counted the recording, since the
+        # quota is the first step.
         if visit.counted or visit.expired_leases:
             return None
         try:
@@ -133,10 +138,10 @@ class Admission:
         return Waits(None, ask_again(visit, timedelta(seconds=wait_s), now))
 
     async def may_submit(self, visit: Visit) -> Waits | None:
-        """None: the leased visit has a permit, and may order its transcript now.
+        """Return None if the leased visit has a permit and may submit its paid job, else its turn.
 
         Raises:
-            Held: the store does not answer; ask again.
+            Held: the store does not answer; the visit waits and asks again.
         """
         try:
             return await self._may_submit(visit)
@@ -144,7 +149,7 @@ class Admission:
             raise Held(error.code, retry_after_s=STORE_PAUSE_S) from error
 
     async def admit_waiting(self, jobs: Jobs) -> list[Stored]:
-        """Give the free permits to the visits that are next; the caller submits each of them now.
+        """Give the free permits to the next visits and return these visits, to be submitted now.
 
         Raises:
             Transient: the store is not available.
@@ -156,7 +161,7 @@ class Admission:
         if not free[priority_of(first[0].visit)] and await reclaim(jobs, self.semaphore):
             free = await self.semaphore.free()
         budget = await self._hourly.budget() if self._hourly else None
-        # Visits of users at their share of the hour are passed over; later visits are called.
+        # Visits of users at their hourly share are skipped, and later visits are called instead.
         limit = AT_ONCE if budget else None
         queues = {
             priority: deque(await self._waiting_in(priority, limit or min(free[priority], AT_ONCE)))
@@ -191,7 +196,7 @@ class Admission:
         return called
 
     async def left(self, visit_id: str, attempt: int) -> None:
-        """The job of that attempt has ended, or will never be ordered: release its permit.
+        """Release the permit of an attempt whose job has ended or will never be submitted.
 
         If the release cannot be stored, `reclaim.py` finds the permit later.
         """
@@ -201,7 +206,7 @@ class Admission:
             logs.failure("place_not_given_back", error)
 
     async def gone(self, visit_id: str) -> None:
-        """No job of the visit is left at the provider, of any attempt: release all its permits."""
+        """Release all permits of a visit, because no attempt has a job left at the provider."""
         try:
             for permit in await self.semaphore.holders():
                 if permit.holder.rpartition("/")[0] == visit_id:
@@ -218,9 +223,9 @@ class Admission:
         await self._turn_counters.forget(user_id)
 
     async def position(self, visit: Visit) -> int | None:
-        """The visit's position within its priority, from 1 on; None if it is not in the queue.
+        """Return the visit's position within its priority, from 1 on; None if it is not queued.
 
-        A visit that joins later may overtake it only within the same round.
+        A visit that joins later may overtake this visit only within the same round of turns.
 
         Raises:
             Transient: the store is not available.
@@ -250,16 +255,16 @@ class Admission:
         return False
 
     async def _has_permit(self, visit: Visit) -> bool:
-        """A called visit, or an earlier lease holder with a job, may have a permit."""
+        """Whether the visit has a permit, from the queue or from an earlier lease."""
         may_have = visit.queued_at is not None or visit.possible_orders > 1
         return may_have and await self.semaphore.has(holder_of(visit))
 
     async def _none_waits_before(self, priority: Priority) -> bool:
-        """Whether no visit waits in the same or a higher priority: newcomers go behind those.
+        """Whether no visit waits in the same or a higher priority, so that a new visit goes first.
 
-        An urgent newcomer also waits behind live visits until the next minute. `admit_waiting` then
-        applies the shares of the priorities (`policies/priorities.py`). Without that, a stream of
-        urgent visits would take every permit that becomes free between two minutes.
+        A new urgent visit also waits behind live visits until the next minute. `admit_waiting` then
+        applies the shares of the priorities (`policies/priorities.py`). Otherwise a stream of
+        urgent visits would take every permit that becomes free between two runs.
         """
         last = max(first_turn(priority), first_turn(Priority.LIVE))
         return not await self._room.waiting(0, last + PRIORITY_WIDTH, 1)
@@ -275,7 +280,7 @@ class Admission:
         return [*await self._room.waiting(first, first + PRIORITY_WIDTH, limit)]
 
     async def _waiting_behind(self, priority: Priority, last: Visit) -> list[Stored]:
-        """The next visits after `last`; none if a whole page has its turn."""
+        """Return the next visits after `last`, or none if a whole page has the turn of `last`."""
         assert last.turn is not None
         end = first_turn(priority) + PRIORITY_WIDTH
         page = await self._room.waiting(last.turn, end, AT_ONCE)

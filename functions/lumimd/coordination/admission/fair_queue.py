@@ -1,11 +1,13 @@
-"""Fair queue: the visits of one user, however many, do not delay those of another user.
+"""Fair queue: many visits of one user do not delay the visits of other users.
 
-Start-time fair queuing (Goyal, Vin, Cheng 1996) with one flow for each user and priority:
+The algorithm is start-time fair queuing (Goyal, Vin, Cheng 1996) with a flow for each user and
+priority:
 
     turn = max(virtual time of the priority, last turn of the flow) + 1
 
-The visits of a user take consecutive turns, in parallel with all other users, so the queue in order
-of turns is a round robin. A new user begins at the virtual time, beside the next visits of others.
+The visits of a user take consecutive turns, in parallel with all other users, so that the queue in
+order of turns is a round robin. A new user begins at the virtual time, beside the next visits of
+other users.
 """
 
 from datetime import datetime
@@ -18,7 +20,7 @@ from lumimd.stores.turn_counters import TurnCounters
 async def draw_turn(
     turn_counters: TurnCounters, line: QueueState, user_id: str, priority: Priority, now: datetime
 ) -> int:
-    """The turn of a visit that joins the queue `line` now.
+    """Return the turn of a visit that joins the queue with the state `line` now.
 
     Raises:
         Transient: the store is not available.

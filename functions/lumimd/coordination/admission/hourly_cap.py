@@ -1,8 +1,9 @@
-"""The cap of new paid orders an hour, for the whole deployment: the flag `Flags.order_cap`.
+"""The hourly cap on new orders (paid jobs) of the whole deployment: the flag `Flags.order_cap`.
 
-At the cap visits wait in the fair queue; none is refused. No user has more than a quarter of it.
-Each order is noted before it is sent, in shards like those of the permits. No shard takes more than
-its room, so all shards together never exceed the cap. Without a cap nothing is read or noted.
+At the cap visits wait in the fair queue; none is refused. No user gets more than a quarter of the
+cap. Each order is noted before it is sent, in shards like the shards of the permits. No shard takes
+more than its room, so all shards together never exceed the cap. Without a cap nothing is read or
+noted.
 """
 
 from collections import Counter
@@ -21,14 +22,15 @@ from lumimd.ports.flags import FlagReader
 from lumimd.ports.shared_documents import SharedDocuments
 
 SHARD: Final = 100
-"""Orders per shard: it is written about every half minute, and its document stays small."""
+"""The orders per shard, so that a shard is written twice a minute and its document stays small."""
 
 USER_SHARE: Final = 4
-"""A user has at most one in this many orders of the cap, and at least one order."""
+"""The divisor for one user's share: a user gets at most a quarter of the cap, and at least one
+order."""
 
 
 class Noted(Document):
-    """One order: the lease under which it is sent, and its user's pseudonym."""
+    """One noted order (a paid job): its lease, the pseudonym of its user, and its time."""
 
     lease: str
     user: str
@@ -36,26 +38,26 @@ class Noted(Document):
 
 
 class Orders(Document):
-    """One shard of the orders of the last hour; after `expires_at` none of them counts."""
+    """One shard of the orders of the last hour; after `expires_at` none of these orders counts."""
 
     orders: tuple[Noted, ...] = ()
     expires_at: datetime | None = None
 
     def since(self, then: datetime) -> tuple[Noted, ...]:
-        """The orders that still count."""
+        """Return the orders that were noted after `then`."""
         return tuple(order for order in self.orders if order.at > then)
 
 
 @dataclass(frozen=True)
 class Room:
-    """The room for orders: in all, and per user."""
+    """The room for orders: in total, and for each user."""
 
     orders: int
     of_a_user: int
 
     @classmethod
     def under(cls, cap: int) -> "Room":
-        """The room of the whole deployment."""
+        """Return the room of the whole deployment under this cap."""
         return cls(cap, max(1, cap // USER_SHARE))
 
     @property
@@ -64,11 +66,11 @@ class Room:
         return -(-self.orders // SHARD)
 
     def of_shard(self, number: int) -> "Room":
-        """The room of one shard; the shards' rooms add up to this one."""
+        """Return the room of one shard; the rooms of all shards add up to this room."""
         return Room(self._share(self.orders, number), self._share(self.of_a_user, number))
 
     def takes(self, orders: tuple[Noted, ...], user: str) -> bool:
-        """Whether there is room for one more order of that user besides these."""
+        """Whether there is room for one more order of that user in addition to `orders`."""
         mine = sum(order.user == user for order in orders)
         return len(orders) < self.orders and mine < self.of_a_user
 
@@ -95,13 +97,13 @@ class Budget:
         return self._used < self._room.orders
 
     def use(self, user_id: str) -> None:
-        """Use room for one order of the user."""
+        """Use up the room for one order of the user."""
         self._used += 1
         self._by_user[self._names.of(user_id)] += 1
 
 
 class HourlyCap:
-    """The cap as one instance sees it. Every method may raise `Transient`."""
+    """The hourly cap, as one instance applies it. Every method may raise `Transient`."""
 
     def __init__(
         self,
@@ -116,16 +118,16 @@ class HourlyCap:
         self._names = pseudonyms or Pseudonyms()
 
     async def budget(self) -> Budget | None:
-        """The remaining room now; None if there is no cap."""
+        """Return the remaining room now, or None if there is no cap."""
         room = await self._room()
         if room is None:
             return None
         return Budget(room, _all(await self._known(), self._since()), self._names)
 
     async def take(self, user_id: str, lease: str) -> bool:
-        """Note an order that is sent now under `lease`; False: there is no room for it.
+        """Note an order that is sent now under `lease`; return False if there is no room for it.
 
-        The same lease is the same order, repeated because its answer was lost.
+        A second call with the same lease is a retry after a lost answer, and notes nothing more.
         """
         room = await self._room()
         if room is None:
@@ -134,7 +136,7 @@ class HourlyCap:
         orders = _all(shards, self._since())
         if any(order.lease == lease for order in orders):
             return True
-        # All orders: after the cap was lowered, removed shards still hold some.
+        # All shards count, because removed shards still hold orders after the cap was lowered.
         if not room.takes(orders, user):
             return False
         noted = Noted(lease=lease, user=user, at=self._clock.now())

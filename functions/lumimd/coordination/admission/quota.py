@@ -1,4 +1,4 @@
-"""The quota of recordings: a visit over the quota waits until more are allowed; none is refused."""
+"""The quota of recordings: a visit over the quota waits until the quota allows more recordings."""
 
 from lumimd.coordination.rate_limits import Limits, TooMany
 from lumimd.policies.tiers import Limited
@@ -13,7 +13,7 @@ class TierQuota:
         self._tiers = tiers
 
     async def take(self, user_id: str) -> float | None:
-        """Count one recording; None, or the seconds until another one is allowed.
+        """Count one recording and return None, or return the seconds until a recording is allowed.
 
         Raises:
             Transient: the store is not available.

@@ -1,8 +1,9 @@
-"""Leaked permits: their holder crashed before the release, or stopped meanwhile.
+"""Releases leaked permits: their holder crashed before the release, or stopped meanwhile.
 
-Called when a visit waits and no permit is free. A permit is free if its visit says that its job has
-ended. If the visit has gone on without the job (another recording came, its owner cancelled it, it
-expired), the provider is asked whether any job for the visit still runs.
+This runs when a visit waits and no permit is free. A permit is released if its visit shows that the
+job has ended. If the visit no longer waits for the job (a new recording arrived, the owner
+cancelled the visit, or the visit expired), the provider is asked whether any job of the visit still
+runs.
 """
 
 import asyncio
@@ -45,9 +46,9 @@ class Fate(StrEnum):
 
 
 def fate(visit: Visit | None, attempt: int, now: datetime) -> Fate:
-    """The state of the job of that attempt, as far as the visit shows it.
+    """Return the state of the job of that attempt, as far as the visit shows the state.
 
-    A missing visit shows nothing: its deletion releases the permits.
+    The job of a missing visit may run: the deletion of the visit releases its permits.
     """
     if visit is None:
         return Fate.MAY_RUN
@@ -68,7 +69,7 @@ def _is_settled(visit: Visit, now: datetime) -> bool:
 
 
 async def reclaim(jobs: Jobs, semaphore: Semaphore) -> int:
-    """Release the permits of ended jobs; the number of released permits.
+    """Release the permits of ended jobs, and return the number of released permits.
 
     Raises:
         Transient: the permits could not be read.

@@ -1,4 +1,4 @@
-"""The distributed semaphore: permits for provider jobs, at most as many as the cap allows."""
+"""The distributed semaphore for jobs at the provider: at most as many permits as the cap allows."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -13,12 +13,12 @@ from lumimd.ports.shared_documents import SharedDocuments
 
 
 class Semaphore:
-    """The permits as one instance takes and releases them.
+    """Takes and releases permits on behalf of one instance.
 
-    The name of a holder gives its home shard. `take` reads and writes the home shard, and looks at
-    all shards only if that one has no room.
+    The name of a holder determines its home shard. `take` reads and writes the home shard, and
+    looks at all shards only if the home shard has no room.
 
-    After the cap was lowered, jobs in removed shards are not counted until they have ended.
+    After the cap was lowered, permits in removed shards do not count against the new cap.
     """
 
     def __init__(self, shards: SharedDocuments[Shard], cap: Cap, clock: Clock) -> None:
@@ -27,7 +27,7 @@ class Semaphore:
         self._clock = clock
 
     async def take(self, holder: str, priority: Priority, until: datetime) -> bool:
-        """Take a permit until then, or keep the holder's permit; False: none is free.
+        """Take a permit until then, or keep the holder's permit; return False if none is free.
 
         Raises:
             Contended: too many callers wanted permits at once.
@@ -59,7 +59,7 @@ class Semaphore:
         return any(permit is not None and permit.until > now for permit in permits)
 
     async def release(self, holder: str) -> None:
-        """Release the permit; nothing happens if there is none.
+        """Release the holder's permit, if there is a permit.
 
         Raises:
             Contended: too many callers released permits at once.
@@ -78,7 +78,7 @@ class Semaphore:
                     await self._shards.change(_key(number), leave)
 
     async def holders(self) -> tuple[Permit, ...]:
-        """Every permit that is taken.
+        """Return every permit that is taken.
 
         Raises:
             Transient: the store is not available.
@@ -88,7 +88,7 @@ class Semaphore:
         return tuple(permit for shard in shards for permit in shard.permits if permit.until > now)
 
     async def free(self) -> dict[Priority, int]:
-        """The number of permits that each priority could take now.
+        """Return the number of permits that each priority could take now.
 
         Raises:
             Transient: the store is not available.
@@ -101,7 +101,10 @@ class Semaphore:
         return {priority: sum(room[priority] for room in rooms) for priority in Priority}
 
     def _at_home(self, shard: Shard | None, permit: Permit) -> tuple[Shard | None, bool | None]:
-        """None as the outcome: the holder may have, or may find, a permit in another shard."""
+        """Try to take the permit in the home shard.
+
+        The result is None if the holder may have, or may find, a permit in another shard.
+        """
         now, shard = self._clock.now(), shard or Shard()
         if shard.of(permit.holder) is None and shard.spills(now):
             return None, None
@@ -123,7 +126,7 @@ class Semaphore:
         return into
 
     def _elsewhere(self, home: int, shards: Mapping[int, Shard], permit: Permit) -> list[int]:
-        """The shards to try: the holder's, else each with room, beginning at home."""
+        """Return the shards to try: the holder's shard, else all shards with room from home on."""
         at = [number for number, shard in shards.items() if shard.of(permit.holder) is not None]
         now, numbers = self._clock.now(), range(self.cap.shards)
         return at or [

@@ -1,6 +1,6 @@
-"""Circuit breaker of a dependency. Open: calls fail fast. Half-open: one leased probe at a time.
+"""Circuit breaker of a dependency: open, calls fail fast; half-open, one probe runs at a time.
 
-Each instance counts failures by itself (`policies/breaker_window.py`). The state that follows
+Each instance counts only its own failures (`policies/breaker_window.py`). The resulting state
 (`policies/breaker.py`) is shared by all instances through a store (`shared.py`).
 """
 
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 class BreakerOpen(Held):
-    """The dependency is down. `retry_after_s` is when the next probe may be elected.
+    """The dependency is down. A new probe may begin after `retry_after_s`.
 
     Either no call was made, or the failure of the call opened the breaker or kept it open.
     """
@@ -53,9 +53,9 @@ class BreakerOpen(Held):
 class CircuitBreaker:
     """The breaker of one dependency in one instance.
 
-    `Transient` counts as a failure, `Permanent` and `JobGone` as an answer. A call does not count
-    if it is cancelled, has an unreadable answer, or raises a bug of ours. `ProviderRefuses` opens
-    the breaker at once, for its reason.
+    `Transient` counts as a failure, `Permanent` and `JobGone` as a response. A call does not count
+    if it is cancelled, has an unreadable response, or raises an unknown exception (a bug).
+    `ProviderRefuses` opens the breaker immediately, with its reason.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class CircuitBreaker:
         self._last_window = Window(policy, since=None)
 
     async def call(self, make: Callable[[], Awaitable[T]], subject: str = "") -> T:
-        """The result of `make()`, if the breaker lets calls through.
+        """Return the result of `make()`, unless the breaker is open.
 
         Raises:
             BreakerOpen: the breaker was open, or opened by the failure of `make`.
-            ProviderRefuses: the same, for a fault of the deployment.
+            ProviderRefuses: the same, for an account or configuration fault.
         """
         async with self.admitted(subject):
             return await make()
@@ -85,14 +85,14 @@ class CircuitBreaker:
     async def admitted(
         self, subject: str = "", *, opens_for_faults: bool = True
     ) -> AsyncIterator[None]:
-        """Make one call inside. `subject` is the id of its visit or job.
+        """Let the caller make one call in this context. `subject` is the id of its visit or job.
 
-        Without `opens_for_faults`, a fault of the deployment is left to another breaker.
+        Without `opens_for_faults`, account and configuration faults are left to another breaker.
 
         Raises:
             BreakerOpen: the breaker was open, or opened by the failure of this call.
-            ProviderRefuses: the same, for a fault of the deployment.
-            RefusedAlone: the provider refused this call and serves others.
+            ProviderRefuses: the same, for an account or configuration fault.
+            RefusedAlone: the provider refused this call and serves other calls.
         """
         holder = await self._admission()
         window, started_at = self._window(), self._clock.now()
@@ -115,7 +115,7 @@ class CircuitBreaker:
                 await self._does_not_count(holder)
                 raise
             raise await self._refuses(holder, window, subject, error) from error
-        except (BreakerOpen, Unreadable):  # another breaker's refusal says nothing either
+        except (BreakerOpen, Unreadable):  # neither shows whether this dependency is healthy
             await self._does_not_count(holder)
             raise
         except Transient as error:
@@ -123,12 +123,12 @@ class CircuitBreaker:
             known = self._shared.known
             if known is None or known.is_closed:
                 raise
-            # An unanswered call may have been charged: the stage counts it. A probe is exempt: all
-            # instances together make one a minute, on behalf of all visits.
+            # An unanswered call may have been charged, so the stage counts it as a try. A probe
+            # does not count, because all instances together make one probe a minute for all visits.
             if isinstance(error, Unanswered) and holder is None:
                 raise
-            # The call that opened the breaker, and a failed probe, wait like all others: the
-            # dependency is down, and the visit is not at fault.
+            # The visit of the call that opened the breaker, or of a failed probe, waits like all
+            # other visits: the dependency is down, and the visit is not at fault.
             raise self._refused(known, at_least_s=error.retry_after_s or 0.0) from error
         except (Permanent, JobGone):
             await self._ended(holder, window, ended(failed=False), subject)
@@ -140,7 +140,7 @@ class CircuitBreaker:
             await self._ended(holder, window, ended(failed=False), subject)
 
     async def _admission(self) -> str | None:
-        """Let the caller through: None, or the id of its probe if it was elected."""
+        """Return the id of the caller's probe, or None for an ordinary call; raise if refused."""
         if self._shared.lets_all_pass:
             return None
         holder = self._new_id()
@@ -154,8 +154,9 @@ class CircuitBreaker:
 
         breaker = await self._shared.become(elect)
         if breaker is None:
-            # The store may have elected this caller although its answer is missing. The caller then
-            # reports the result, so that no other caller waits for the probe's lease expiry.
+            # The store may have leased the probe to this caller although the store's answer is
+            # missing. So the caller reports the result, and no other caller has to wait for the
+            # expiry of the lease.
             return holder if may_be_elected else None
         if breaker.is_closed:
             return None
@@ -164,11 +165,10 @@ class CircuitBreaker:
         raise self._refused(breaker)
 
     async def refusal(self, unanswered_since: datetime | None = None) -> Held | None:
-        """The error that a call would get right now; asking elects no probe.
+        """Return the error that a call would get now, or None, without starting a probe.
 
-        With few calls, no instance sees five failures in a row. So the breaker also opens for a
-        visit if all of its tries since `unanswered_since` failed and no call was answered
-        meanwhile.
+        With few calls, no instance sees five failures in a row. So the breaker also opens if all
+        tries of a visit since `unanswered_since` failed and no call was answered meanwhile.
         """
         window, now = self._window(), self._clock.now()
         since = unanswered_since if self._policy.counts_failures else None
@@ -199,7 +199,7 @@ class CircuitBreaker:
     async def _refuses(
         self, holder: str | None, window: Window, subject: str, error: ProviderRefuses
     ) -> Held:
-        """The provider refused the deployment: open at once, or after several different requests.
+        """Open the breaker after a refusal: immediately, or after several different requests.
 
         Returns the error to raise to the caller.
         """
@@ -246,12 +246,12 @@ class CircuitBreaker:
             now = self._clock.now()
             await self._shared.become(lambda breaker: opened(breaker, window.since, reason, now))
         elif call.failed and self._shared.known is not None:
-            # Another instance may have opened it: look before the next call, not in five seconds.
+            # Another instance may have opened the breaker, so the next call reads the store first.
             self._shared.look_again()
 
     async def _conclude(self, holder: str, call: Call) -> None:
         now = self._clock.now()
-        self._shared.look_again()  # even if the store was down a moment ago
+        self._shared.look_again()  # so that the outcome is saved even if the store was just down
         if call.failed or call.took > self._policy.slow:
             reason = Reason.PROBE_FAILED if call.failed else Reason.PROBE_SLOW
             await self._shared.become(lambda breaker: probe_failed(breaker, holder, reason, now))
@@ -261,7 +261,7 @@ class CircuitBreaker:
             )
 
     def _window(self) -> Window:
-        """The calls since the breaker last changed; earlier calls no longer count."""
+        """Return the window of calls since the breaker last changed."""
         known = self._shared.known
         if known is not None and known.changed_at != self._last_window.since:
             self._last_window = Window(self._policy, since=known.changed_at)
@@ -271,7 +271,7 @@ class CircuitBreaker:
 async def first_refusal(
     breakers: Sequence[CircuitBreaker], unanswered_since: datetime | None = None
 ) -> Held | None:
-    """The error that a call through all of these breakers would get now; or None."""
+    """Return the error that a call through all of these breakers would get now, or None."""
     for breaker in breakers:
         refused = await breaker.refusal(unanswered_since)
         if refused is not None:

@@ -1,8 +1,8 @@
-"""Providers behind a circuit breaker: each method is one call of `breaker.py`.
+"""Providers behind a circuit breaker: each method is one call through `breaker.py`.
 
-Every method may raise `BreakerOpen`; then the provider was not called. The retries of
-`policies/retry.py` happen inside, so a call with failed retries counts once. Orders have a separate
-breaker for faults of the deployment: an unpaid account refuses orders and answers every poll.
+Every method may raise `BreakerOpen`. The retries of `policies/retry.py` happen within the call, so
+a call with failed retries counts once. Orders (paid jobs) have a separate breaker for account and
+configuration faults, because with an unpaid account the provider refuses orders but answers polls.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -21,7 +21,7 @@ from lumimd.telemetry import metrics
 
 
 class GuardedTranscriber:
-    """`transcriber`, as long as it is up."""
+    """A transcriber that calls `transcriber` unless a breaker is open."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class GuardedTranscriber:
         self._orders = orders
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
-        """Order a transcript."""
+        """Submit a paid job and return its id."""
         async with metrics.provider_call(TRANSCRIPTION.name, "submit"), self._order(visit_id):
             return await self._transcriber.submit(audio_url, visit_id=visit_id, attempt=attempt)
 
@@ -53,7 +53,7 @@ class GuardedTranscriber:
             yield
 
     async def fetch(self, transcript_id: str) -> Job:
-        """The job; `JobGone` counts as an answer."""
+        """Return the job; `JobGone` counts as a response."""
         async with (
             metrics.provider_call(TRANSCRIPTION.name, "fetch"),
             self._breaker.admitted(transcript_id),
@@ -61,27 +61,27 @@ class GuardedTranscriber:
             return await self._transcriber.fetch(transcript_id)
 
     async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
-        """The newest job for this generation of the recording that has not failed."""
+        """Return the id of the newest job for this recording's generation that has not failed."""
         async with metrics.provider_call(TRANSCRIPTION.name, "find"), self._breaker.admitted():
             return await self._transcriber.find(audio, without)
 
     async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
-        """The next jobs of the provider's list."""
+        """Return the next jobs of the provider's list."""
         async with metrics.provider_call(TRANSCRIPTION.name, "list"), self._breaker.admitted():
             return await self._transcriber.listed(after)
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
-        """The ids of the recent jobs for recordings below `folder`."""
+        """Return the ids of recent jobs for recordings below `folder`."""
         async with metrics.provider_call(TRANSCRIPTION.name, "list"), self._breaker.admitted():
             return await self._transcriber.jobs_below(bucket, folder)
 
     async def delete(self, transcript_id: str) -> bool:
-        """Delete the job. Not through the breaker: a refusal for a running job is no failure."""
+        """Delete the job without the breaker, because the provider may refuse for a running job."""
         return await self._transcriber.delete(transcript_id)
 
 
 class GuardedSummarizer:
-    """`summarizer`, as long as it is up."""
+    """A summarizer that calls `summarizer` unless the breaker is open."""
 
     def __init__(self, summarizer: Summarizer, breaker: CircuitBreaker) -> None:
         self.source = summarizer.source
@@ -89,7 +89,7 @@ class GuardedSummarizer:
         self._breaker = breaker
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        """The structured summary of the transcript."""
+        """Return the structured summary of the transcript."""
         subject = "".join(utterance.text for utterance in transcript.utterances[:20])
         async with (
             metrics.provider_call(MODEL.name, "summarize"),
@@ -98,7 +98,7 @@ class GuardedSummarizer:
             return await self._summarizer.summarize(transcript)
 
     def after(self, bad: BadAnswer) -> "GuardedSummarizer":
-        """The model for the second request, behind the same breaker."""
+        """Return the summarizer for the second request, behind the same breaker."""
         if not isinstance(self._summarizer, AskedAgain):
             return self
         return GuardedSummarizer(self._summarizer.after(bad), self._breaker)

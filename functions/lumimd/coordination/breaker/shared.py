@@ -1,4 +1,4 @@
-"""A breaker as one instance knows it: read every few seconds, changed by compare-and-set."""
+"""A breaker as one instance knows it: read every few seconds, and changed by compare-and-set."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,8 @@ from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
 
 CONFLICTS: Final = 3
-"""A caller that loses a race reads again and nearly always finds nothing left to do."""
+"""The most lost races per change; a caller that loses a race reads again and usually has to change
+nothing."""
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -26,7 +27,7 @@ _CHANGED: Final = {
 
 
 class SharedBreaker:
-    """`known` is the breaker as last read or written; None while its store is down."""
+    """The shared state of a breaker. `known` is its last known state; None if its store is down."""
 
     def __init__(self, name: str, store: SharedDocuments[Breaker], clock: Clock) -> None:
         self._name = name
@@ -41,20 +42,20 @@ class SharedBreaker:
 
     @property
     def lets_all_pass(self) -> bool:
-        """Whether the breaker was closed, or its store down, a moment ago."""
+        """Whether, as known a moment ago, the breaker is closed or its store is down."""
         is_fresh = self._clock.now() < self._look_at
         return is_fresh and (self.known is None or self.known.is_closed)
 
     def look_again(self) -> None:
-        """Read the store at the next opportunity."""
+        """Make the next call read the store again."""
         self._look_at = _LONG_AGO
 
     async def become(self, change: Callable[[Breaker], Breaker]) -> Breaker | None:
-        """The breaker after `change`, stored; None when its store is down or slow."""
+        """Store and return the breaker after `change`; None if its store is down or slow."""
         try:
             async with asyncio.timeout(BREAKER_STORE_S), self._one_at_a_time:
                 return await self._changed(change)
-        except Exception as error:  # No failure of the breaker's store may stop a call.
+        except Exception as error:  # a failure of the breaker's store must not stop a call
             now = self._clock.now()
             self.known, self._look_at = None, now + BREAKER_KEPT_FOR
             if now >= self._complain_at:
@@ -70,7 +71,7 @@ class SharedBreaker:
             if breaker is None:
                 return None
             if before is not None and breaker == wanted:
-                _announce(before, breaker)  # our own save: its answer was lost
+                _announce(before, breaker)  # an earlier save succeeded, but its answer was lost
                 return breaker
             before, wanted = breaker, change(breaker)
             if wanted == breaker:

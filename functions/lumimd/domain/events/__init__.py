@@ -1,7 +1,7 @@
-"""Events of a visit: past tense, one frozen value an event, a module a stage.
+"""Events of a visit: frozen values named in the past tense, with one module for each stage.
 
 Each event knows the fields that it sets (`changes`). The table in `state_machine.py` decides the
-next status, and whether the event is late or repeated. `recorded` events appear in the history.
+next status, and whether the event is late or a duplicate. `recorded` events appear in the history.
 """
 
 from lumimd.domain.events.event import (

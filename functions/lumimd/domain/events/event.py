@@ -1,4 +1,4 @@
-"""The base of all events, and fields that several events set alike."""
+"""The base class of all events, and helpers for fields that several events set."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Changes = dict[str, Any]
 
 @dataclass(frozen=True)
 class Event:
-    """An event of `attempt`; None for an event that applies to any attempt."""
+    """An event of one `attempt` of the visit; None means that it applies to any attempt."""
 
     name: ClassVar[str]
     recorded: ClassVar[bool] = True
@@ -23,52 +23,52 @@ class Event:
     attempt: int | None
 
     def __init_subclass__(cls) -> None:
-        """`TranscriptStored` is stored and drawn as `transcript_stored`."""
+        """Set the name of the event, for instance `transcript_stored` for `TranscriptStored`."""
         cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     @property
     def detail(self) -> str | None:
-        """A code for the history."""
+        """Return a code for the entry in the history, or None."""
         return None
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        """The fields that this event sets. Non-terminal events always set `wake_at`."""
+        """Return the fields that this event sets. Non-terminal events always set `wake_at`."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Charge:
-    """A job is charged for `seconds` of audio, whether or not its transcript is used."""
+    """The charge for `seconds` of audio of one job, whether or not its transcript is used."""
 
     transcript_id: str
     seconds: float
 
     def changes(self, visit: Visit) -> Changes:
-        """The ledger with this job charged."""
+        """Return the changed ledger, on which this job is charged."""
         return {"ledger": ledger.charged(visit, self.transcript_id, self.seconds)}
 
 
 NO_WORKER: Final = "nobody"
-"""The holder of a lease that only pauses the stage."""
+"""The holder name in a lease that no worker holds and that only pauses the stage."""
 
 
 def paused_until(until: datetime) -> Lease:
-    """A lease of no worker: repeated tasks, and ticks that lost a race, wait until it expires."""
+    """Return a lease without a worker: duplicate tasks and late ticks wait until it expires."""
     return Lease(holder=NO_WORKER, until=until)
 
 
 def expired_without_outcome(visit: Visit) -> bool:
-    """Whether the lease, once it has expired, is that of a worker that recorded no outcome."""
+    """Whether the lease belongs to a worker, so that its expiry means a missing outcome."""
     return visit.lease is not None and visit.lease.holder != NO_WORKER
 
 
 def leased(visit: Visit, lease: Lease) -> Changes:
-    """A worker begins a try of the stage; if it crashes, the visit is due at lease expiry."""
+    """Return the fields of a new try; after a crash the visit is due at the expiry of the lease."""
     return {"lease": lease, "stage_tries": visit.stage_tries + 1, "wake_at": lease.until}
 
 
 def trouble(visit: Visit, code: ErrorCode, now: datetime) -> Trouble:
-    """The errors of the stage so far, and `code` as the newest."""
+    """Return the errors of the stage so far, with `code` as the newest error."""
     if visit.trouble is not None:
         return visit.trouble.again(code, now)
     return Trouble(first_code=code, first_at=now, last_code=code, last_at=now)

@@ -1,4 +1,4 @@
-"""Legal hold: an operator sets it, recordings wait beside the visit, and an operator ends it."""
+"""Events of a legal hold: an operator sets the hold, new recordings wait, the operator ends it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +18,10 @@ from lumimd.domain.visit import ProcessingStatus, Timings, Visit
 
 @dataclass(frozen=True)
 class HoldSet(Event):
-    """An operator protects the visit. Work on first results goes on; waiting files are held.
+    """An operator sets a legal hold. Work on first results continues; waiting files are held.
 
-    The event also replaces results that a hold withholds: it puts their cost on the ledger.
+    The event also stands in for results that the hold does not let the visit store. Then it only
+    puts the cost of these results on the ledger.
     """
 
     paid: Settlement = NOTHING
@@ -34,7 +35,7 @@ class HoldSet(Event):
             "legal_hold": True,
             "waiting_takes": () if at_work else visit.waiting_takes,
             "held_takes": beside(visit, *waiting),
-            # A visit that waits for its recording does not expire.
+            # Under legal hold, a visit that waits for its recording does not expire.
             "wake_at": visit.wake_at if visit.audio else None,
             "ledger": ledger.settled(visit, self.paid),
             **(self.charge.changes(visit) if self.charge else {}),
@@ -43,7 +44,7 @@ class HoldSet(Event):
 
 @dataclass(frozen=True)
 class TakeStoppedByHold(HoldSet):
-    """The present file would replace stored results: it is held, and the results stay."""
+    """A legal hold stops work on the present file, because stored results would be replaced."""
 
     step = Step.COMPLETED
 
@@ -58,7 +59,7 @@ class TakeStoppedByHold(HoldSet):
 
 @dataclass(frozen=True)
 class TranscriptKeptByHold(HoldSet):
-    """The present file is held; the stored transcript has no summary yet, and gets one."""
+    """A legal hold stops work on the present file; the stored transcript still gets a summary."""
 
     step = Step.TRANSCRIPT_READY
 
@@ -75,7 +76,7 @@ class TranscriptKeptByHold(HoldSet):
 
 @dataclass(frozen=True)
 class SummaryStoppedByHold(HoldSet):
-    """The summary in progress would replace a stored one: it is made after the release."""
+    """A legal hold postpones the summary in progress, because it would replace a stored summary."""
 
     step = Step.COMPLETED
 
@@ -88,12 +89,12 @@ class SummaryStoppedByHold(HoldSet):
 
 
 STOPPED_BY_HOLD: Final = (TakeStoppedByHold, TranscriptKeptByHold, SummaryStoppedByHold)
-"""Events that replace `HoldSet` where it stops work (`state_machine.in_view_of`)."""
+"""Events that replace `HoldSet` if the legal hold stops work (`state_machine.in_view_of`)."""
 
 
 @dataclass(frozen=True)
 class TakeHeld(Event):
-    """A recording arrived while the visit is under hold: it waits until the release."""
+    """A recording arrived while the visit is under legal hold, and waits until the release."""
 
     audio: Audio
 
@@ -103,7 +104,7 @@ class TakeHeld(Event):
 
 @dataclass(frozen=True)
 class HoldReleased(Event):
-    """The visit may be changed and deleted again; postponed work follows."""
+    """An operator ended the legal hold: the visit may change again, and postponed work follows."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         waits = visit.audio is None and not visit.processing_status.is_terminal
@@ -117,7 +118,7 @@ class HoldReleased(Event):
 
 @dataclass(frozen=True)
 class SummaryResumed(SummaryRetried):
-    """The summary that the hold postponed is made now; it does not count as a retry."""
+    """The summary that the legal hold postponed is made now; it does not count as a retry."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         asked = {"retry_count": visit.retry_count, "last_retry_at": visit.last_retry_at}
@@ -125,7 +126,7 @@ class SummaryResumed(SummaryRetried):
 
 
 def beside(visit: Visit, *files: Audio) -> tuple[Audio, ...]:
-    """The held files of the visit and `files`, in the order of their upload."""
+    """Return the held files of the visit and `files`, in the order of their upload."""
     held = visit.held_takes
     for file in files:
         held = in_turn(held, file)
@@ -133,9 +134,10 @@ def beside(visit: Visit, *files: Audio) -> tuple[Audio, ...]:
 
 
 def _without_present_file(visit: Visit) -> Changes:
-    """The visit before its present file, which is held together with the waiting files.
+    """Return the fields that take the visit back to the state before its present file.
 
-    Its job stays known: after the release its transcript is adopted, and not paid again.
+    The present file and the waiting files are held. The job of the present file stays known, so
+    that its transcript is adopted after the release and is not paid twice.
     """
     assert visit.audio is not None
     last = takes_of(visit)[-1]
@@ -150,7 +152,7 @@ def _without_present_file(visit: Visit) -> Changes:
 
 
 def _stopped(visit: Visit) -> Changes:
-    """A new attempt, so that late results of the stopped work are refused."""
+    """Return the fields of a new attempt, so that late results of the stopped work are refused."""
     return {
         "attempt": visit.attempt + 1,
         "processing_error": None,

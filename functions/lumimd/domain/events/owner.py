@@ -13,7 +13,7 @@ from lumimd.domain.visit import Consent, Timings, Visit
 
 @dataclass(frozen=True)
 class SubmissionRetried(Event):
-    """The owner or an operator asks for another attempt; there is no transcript yet."""
+    """The owner or an operator retries a visit that has no transcript yet."""
 
     step = Step.AUDIO_RECEIVED
 
@@ -23,7 +23,7 @@ class SubmissionRetried(Event):
 
 @dataclass(frozen=True)
 class SummaryRetried(Event):
-    """The owner or an operator asks for another attempt at the summary; the transcript stays."""
+    """The owner or an operator retries the summary of a visit; the transcript stays."""
 
     step = Step.TRANSCRIPT_READY
 
@@ -33,7 +33,7 @@ class SummaryRetried(Event):
 
 @dataclass(frozen=True)
 class SummaryRegenerated(SummaryRetried):
-    """The owner or an operator asks for another summary; the present one stays until then."""
+    """The owner or an operator requests a new summary, which later replaces the present summary."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return _summarized_again(visit, now)
@@ -49,14 +49,14 @@ class VisitCancelled(Event):
 
 @dataclass(frozen=True)
 class VisitExpired(AudioRejected):
-    """For days, no recording was uploaded, or the visit could not be finished."""
+    """The visit expires: for days no recording was uploaded, or the visit could not be finished."""
 
     code: ErrorCode = ErrorCode.EXPIRED
 
 
 @dataclass(frozen=True)
 class ConsentGiven(Event):
-    """The patient agrees to the processing of the recording, in any status."""
+    """The patient agrees to the processing of the recording; this may happen in any status."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {"consent": visit.consent or Consent(given_at=now)}
@@ -64,7 +64,7 @@ class ConsentGiven(Event):
 
 @dataclass(frozen=True)
 class ConsentGivenLate(SubmissionRetried):
-    """The patient agrees after the recording was refused for missing consent: work begins."""
+    """The patient agrees after a refusal for missing consent, so that the work begins."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
@@ -76,7 +76,7 @@ class ConsentGivenLate(SubmissionRetried):
 
 @dataclass(frozen=True)
 class VisitEdited(Event):
-    """The owner changed `fields` that owners may write; the processing does not change."""
+    """The owner changed `fields` of the visit; the processing does not change."""
 
     recorded = False
     fields: Changes
@@ -97,9 +97,9 @@ class VisitDelayed(Event):
 
 @dataclass(frozen=True)
 class VisitPrioritized(Event):
-    """The visit becomes urgent and overtakes others, or becomes ordinary again.
+    """The visit becomes urgent and overtakes ordinary visits, or becomes ordinary again.
 
-    A queued visit gives up its turn and asks at once for one in its new priority.
+    A queued visit gives up its turn and immediately asks for a turn in its new priority.
     """
 
     urgent: bool
@@ -128,7 +128,10 @@ def _summarized_again(visit: Visit, now: datetime) -> Changes:
 
 
 def _counted(visit: Visit) -> Changes:
-    """Count a retry of failed work; another summary and a late consent are no retries."""
+    """Return the fields that count a retry of failed work.
+
+    A new summary and a late consent do not count as retries.
+    """
     return {"retry_count": visit.retry_count + 1}
 
 

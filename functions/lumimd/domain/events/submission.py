@@ -1,4 +1,4 @@
-"""A recording arrives; a worker checks it and orders its transcript."""
+"""Events of the first stage: a recording arrives, a worker checks it and submits a paid job."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,11 +31,11 @@ from lumimd.domain.visit import (
 )
 
 GIVEN_UP_REMEMBERED: Final = 10
-"""The newest given-up jobs only: an attempt gives up three at most."""
+"""The number of given-up jobs that a visit remembers. One attempt gives up at most three jobs."""
 
 LOOK_FIRST: Final = 2
-"""`possible_orders` of a file that may have an order already. Its first lease looks for the job; so
-do the first leases of the files that wait behind it."""
+"""The value of `possible_orders` for a file that may already have an order (a paid job). The first
+lease of this file, and of each file that waits behind it, looks for the job before it pays."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class AudioAccepted(Event):
 class AudioReplaced(AudioAccepted):
     """A newer generation of a recording has arrived: its transcription starts over.
 
-    Results of the earlier one stay shown until the new one is transcribed, and for good if the new
-    one brings no transcript.
+    Results of the earlier generation stay shown until the new generation is transcribed. If the new
+    generation brings no transcript, they stay permanently.
     """
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
@@ -78,14 +78,14 @@ class AudioReplaced(AudioAccepted):
         }
 
     def _possible_orders(self, visit: Visit, first: Audio, others: list[Audio]) -> int:
-        """An unfinished file may have an order already: look before paying."""
+        """Return `possible_orders` for `first`: an unfinished file may already have a paid job."""
         if first == visit.audio != self.audio:
             return visit.possible_orders
         return LOOK_FIRST if visit.possible_orders and others else 0
 
 
 def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: datetime) -> Changes:
-    """The work on one file begins in a new attempt; stored results stay."""
+    """Return the fields that begin work on `audio` in a new attempt; stored results stay."""
     return {
         "audio": audio,
         "audio_url": audio.url,
@@ -100,7 +100,7 @@ def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: date
         "queued_at": None,
         "expired_leases": 0,
         "stage_tries": 0,
-        # The waiting files do not say which of them had an order before it went back to wait.
+        # Any of the waiting files may have had an order before it returned to the waiting files.
         "possible_orders": LOOK_FIRST if visit.possible_orders > 1 and visit.waiting_takes else 0,
         "restarts": 0,
         "requests": 0,
@@ -115,7 +115,7 @@ def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: date
 def refused(
     visit: Visit, code: ErrorCode, now: datetime, files: tuple[Audio, ...]
 ) -> tuple[RefusedTake, ...]:
-    """The refused files of the visit, and `files`."""
+    """Return the refused files of the visit and, refused with `code`, the `files`."""
     takes = (
         RefusedTake(
             storage_path=file.storage_path,
@@ -130,7 +130,7 @@ def refused(
 
 
 def with_given_up(visit: Visit) -> tuple[str, ...]:
-    """The given-up jobs and the present job."""
+    """Return the given-up jobs of the visit, with the present job added."""
     job = (visit.transcription.transcript_id,) if visit.transcription else ()
     return (*visit.given_up_jobs, *job)[-GIVEN_UP_REMEMBERED:]
 
@@ -138,7 +138,7 @@ def with_given_up(visit: Visit) -> tuple[str, ...]:
 def _with_the_failed(
     visit: Visit, audio: Audio, now: datetime, stopped: tuple[Audio, ...]
 ) -> tuple[RefusedTake, ...]:
-    """The refused files when work on `audio` begins, with files that stopped or failed before."""
+    """Return the refused files, with those that stopped or failed before work on `audio` began."""
     others = tuple(each for each in stopped if each.storage_path != audio.storage_path)
     if others:
         return refused(visit, ErrorCode.CANCELLED, now, others)
@@ -151,7 +151,7 @@ def _with_the_failed(
 
 
 def _kept(visit: Visit) -> ProcessingStatus | None:
-    """The status to return to if the file that begins now brings no transcript."""
+    """Return the status that the visit returns to if the file that begins brings no transcript."""
     completed = ProcessingStatus.COMPLETED
     if visit.processing_status is completed or visit.kept is completed:
         return completed
@@ -160,14 +160,15 @@ def _kept(visit: Visit) -> ProcessingStatus | None:
 
 @dataclass(frozen=True)
 class AudioRepeated(Event):
-    """An upload event for a generation that the visit has already, or for an older one."""
+    """A duplicate or late upload event: the visit already has this or a newer generation."""
 
 
 @dataclass(frozen=True)
 class SubmissionClaimed(Event):
     """A worker leases the submission, to check the recording and to pay for its transcription.
 
-    An earlier lease that expired without an outcome counts apart: it may have ordered nothing.
+    An earlier lease that expired without an outcome counts separately (`expired_leases`), because
+    its worker may have ordered nothing.
     """
 
     step = Step.SUBMITTING
@@ -185,15 +186,19 @@ class SubmissionClaimed(Event):
 
 
 def _expired_leases_after_wait(visit: Visit) -> int:
-    """0, since deploys end workers too; `MAX_TRIES` for a recording that is no longer measured."""
+    """Return `expired_leases` after a wait: reset to 0, since deploys end workers too.
+
+    At `MAX_TRIES` the count stays, so that the duration of the recording is not read again.
+    """
     return MAX_TRIES if visit.expired_leases >= MAX_TRIES else 0
 
 
 @dataclass(frozen=True)
 class SubmissionDeferred(Event):
-    """The submission failed, or its outcome is unknown; the visit is due again at `until`.
+    """The submission failed, or its outcome is unknown; the next try is at `until`.
 
-    `counted`: against the quota. `died`: the process that had opened the recording crashed.
+    `counted` means that the recording counts against the quota, `died` that the process that had
+    opened the recording crashed.
     """
 
     until: datetime
@@ -221,9 +226,10 @@ class SubmissionDeferred(Event):
 class SubmissionHeld(Event):
     """The provider is known to be down, or the work is switched off: no try is used up.
 
-    `had_lease`: the try of the lease is given back. A queued visit leaves the fair queue.
-    `counted`: against the quota. `for_fault` of the deployment: no time is used up either, and a
-    lease that expired meanwhile has used up no try, since its call was refused.
+    With `had_lease` the try of the lease is given back. A queued visit leaves the fair queue.
+    `counted` means that the recording counts against the quota. During an account or configuration
+    fault (`for_fault`) the time limits stop too, and a lease that expired uses up no try, since its
+    call was refused.
     """
 
     recorded = False
@@ -252,8 +258,8 @@ class SubmissionHeld(Event):
 class SubmissionQueued(Event):
     """There is no free permit: the provider was not called, and no try is used up.
 
-    `turn` is the visit's turn in the fair queue; None: its user is over the quota until `until`.
-    `had_lease` as in `SubmissionHeld`.
+    `turn` is the visit's turn in the fair queue; None means that the user is over the quota until
+    `until`. `had_lease` has the same meaning as in `SubmissionHeld`.
     """
 
     step = Step.QUEUED
@@ -283,8 +289,8 @@ class SubmissionQueued(Event):
 class AudioRejected(Event):
     """The recording cannot be transcribed.
 
-    `given_up`: its job may still run, and another try does not adopt it. `charge`: the provider
-    charges for a job even if it heard no speech.
+    `given_up` means that the job may still run, and that a retry does not adopt it. `charge` is set
+    because the provider charges even for a job without speech.
     """
 
     code: ErrorCode
@@ -303,7 +309,7 @@ class AudioRejected(Event):
         }
 
     def job(self, visit: Visit) -> Changes:
-        """The fields of the job that every outcome sets: that it was given up, and its cost."""
+        """Return the fields about the job that subclasses also set: a given-up job, its charge."""
         noted: Changes = {"given_up_jobs": with_given_up(visit)} if self.given_up else {}
         return {**noted, **self.charge.changes(visit)} if self.charge else noted
 

@@ -1,4 +1,4 @@
-"""The summary is requested, made, deferred or given up."""
+"""Events of the summary stage: the summary is requested, made, deferred or given up."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,15 +14,15 @@ from lumimd.domain.timing import request_grace
 from lumimd.domain.visit import Lease, Stage, Visit
 
 RETIRED_KNOWN: Final = 200
-"""The newest ids of retired items: those of about ten summaries."""
+"""The number of ids of retired action items that a visit remembers: about ten summaries."""
 
 
 @dataclass(frozen=True)
 class SummaryRequested(Event):
-    """The summary task seems lost; another one is created.
+    """The summary task seems lost, so another task is created.
 
-    Each task that no worker takes up doubles the time until the next one, so that a queue with a
-    backlog of hours gets a few tasks a visit and not one every two minutes.
+    Each task that no worker takes up doubles the time until the next task. So a queue with a
+    backlog of hours gets a few tasks per visit instead of a task every two minutes.
     """
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
@@ -54,7 +54,7 @@ class SummaryClaimed(Event):
 class SummaryDeferred(SubmissionDeferred):
     """The try of the summary failed; the next try is at `until`.
 
-    `paid`, here and below, is the outcome of the model calls of this try.
+    In this and the following events, `paid` counts the charged and possibly charged model calls.
     """
 
     paid: Settlement = NOTHING
@@ -65,7 +65,7 @@ class SummaryDeferred(SubmissionDeferred):
 
 @dataclass(frozen=True)
 class SummaryHeld(SubmissionHeld):
-    """The model is known to be down: no try is used up."""
+    """The model is known to be down: the visit waits and uses up no try."""
 
     paid: Settlement = NOTHING
 
@@ -75,7 +75,7 @@ class SummaryHeld(SubmissionHeld):
 
 @dataclass(frozen=True)
 class ProvisionalSummaryStored(Event):
-    """The model is unavailable: a summary by rules is shown, and the next try is at `until`."""
+    """The model is unavailable: a rule-based summary is shown, and the next try is at `until`."""
 
     step = Step.PROVISIONAL
     until: datetime
@@ -106,8 +106,9 @@ class ProvisionalSummaryStored(Event):
 class SummaryStored(Event):
     """The summary and the action items are committed together with this event.
 
-    A summary by rules is as final as one by the model; its owner may request another one. The save
-    fills in `action_ids`, and the ids of earlier items that are `retired` (`pipeline/save.py`).
+    A rule-based summary is as final as a summary by the model; the owner may request another
+    summary. `pipeline/save.py` fills in `action_ids`, and the `retired` ids of earlier action
+    items.
     """
 
     step = Step.COMPLETED
@@ -126,7 +127,7 @@ class SummaryStored(Event):
             **_results(self.source, self.summary),
             "provisional": False,
             "action_ids": self.action_ids,
-            # New items are beside items under hold; a final summary follows the release.
+            # Items under legal hold stay beside the new items; a final summary follows the release.
             "summary_owed": visit.legal_hold and bool(visit.action_ids),
             "retired_action_ids": (*visit.retired_action_ids, *self.retired)[-RETIRED_KNOWN:],
             "kept": None,

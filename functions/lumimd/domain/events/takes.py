@@ -1,4 +1,4 @@
-"""A visit of several files: another file arrives, or a file brings no transcript."""
+"""Events of a visit with several files: a file arrives, is transcribed, or brings no transcript."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from lumimd.domain.visit import Timings, Visit
 
 @dataclass(frozen=True)
 class TakeAdded(Event):
-    """Another file arrived while work on one is in progress: it waits for its turn."""
+    """Another file arrived while a file is in progress: the new file waits for its turn."""
 
     audio: Audio
 
@@ -55,7 +55,7 @@ class TakeRefused(AudioRejected):
 
 @dataclass(frozen=True)
 class TranscriptKept(AudioRejected):
-    """A file brought no transcript; the transcripts of the others are summarized."""
+    """A file brought no transcript; the transcripts of the other files are summarized."""
 
     step = Step.TRANSCRIPT_READY
 
@@ -71,7 +71,7 @@ class TranscriptKept(AudioRejected):
 
 @dataclass(frozen=True)
 class ResultsKept(AudioRejected):
-    """A file brought no transcript; the visit is as complete as before."""
+    """A file brought no transcript; the visit returns to its completed results."""
 
     step = Step.COMPLETED
 
@@ -80,7 +80,7 @@ class ResultsKept(AudioRejected):
 
 
 MEANT: Final = (TakeTranscribed, TakeRefused, TranscriptKept, ResultsKept)
-"""Events that replace the end of work on a single file (`state_machine.in_view_of`)."""
+"""Events that replace the final event of a single file (`state_machine.in_view_of`)."""
 
 
 def _next_begun(visit: Visit, now: datetime) -> Changes:

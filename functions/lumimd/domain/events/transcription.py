@@ -1,4 +1,4 @@
-"""The outcome of the job at the provider."""
+"""Events of the transcription stage: the progress and the outcome of the job at the provider."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,8 @@ NO_RESULTS: Final[Changes] = {
 class TranscriptionPolled(Event):
     """The job is not ready, or the provider did not answer; the next poll is at `next_poll_at`.
 
-    `for_fault` of the deployment: the time limit of the job counts from the end of the fault.
+    After an account or configuration fault (`for_fault`), the time limit of the job counts from the
+    end of the fault.
     """
 
     recorded = False
@@ -59,7 +60,8 @@ class TranscriptionPolled(Event):
 class TranscriptStored(Event):
     """The transcript is committed together with this event.
 
-    It deletes the results of a transcript that it replaces: they cite deleted utterances.
+    If it replaces a transcript, the event also deletes the results of the replaced transcript,
+    because they cite deleted utterances.
     """
 
     step = Step.TRANSCRIPT_READY
@@ -103,9 +105,9 @@ class TranscriptStored(Event):
 
 @dataclass(frozen=True)
 class JobCharged(Event):
-    """A job that its visit no longer waits for has ended, and is charged.
+    """A job has ended after its visit stopped waiting for it, and is charged.
 
-    The job counts as given up: its transcript is about to be deleted, and no try adopts it.
+    The job counts as given up: its transcript is about to be deleted, and no retry adopts it.
     """
 
     recorded = False
@@ -119,14 +121,14 @@ class JobCharged(Event):
 
 @dataclass(frozen=True)
 class TranscriptionFailed(AudioRejected):
-    """The provider refused the recording for good, or was unavailable for too long."""
+    """The provider refused the recording permanently, or was unavailable for too long."""
 
     stage = Stage.TRANSCRIPTION
 
 
 @dataclass(frozen=True)
 class TranscriptionRestarted(Event):
-    """The provider lost the job through no fault of the recording; it does not charge for it."""
+    """The provider lost the job and does not charge for it; the recording is not at fault."""
 
     step = Step.AUDIO_RECEIVED
     until: datetime
@@ -134,7 +136,7 @@ class TranscriptionRestarted(Event):
 
     @property
     def detail(self) -> str:
-        """The failure of the job."""
+        """Return the code of the job's failure."""
         return self.code
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
@@ -153,7 +155,7 @@ class TranscriptionRestarted(Event):
 
 @dataclass(frozen=True)
 class TranscriptionGivenUp(TranscriptionRestarted):
-    """The job exceeds its time limit. It may still run, so its permit is not released."""
+    """The job exceeds its time limit; its permit is not released, because the job may still run."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {**super().changes(visit, now), "given_up_jobs": with_given_up(visit)}
