@@ -1,4 +1,4 @@
-"""The local Cloud Tasks, called by the real SDK client over gRPC, with tasks sent over HTTP."""
+"""The local Cloud Tasks: the real SDK client calls it by gRPC, and it sends tasks by HTTP."""
 
 import asyncio
 import signal
@@ -58,7 +58,7 @@ async def is_gone(client, name: str) -> bool:
     return False
 
 
-async def test_a_task_arrives_with_the_documented_headers_and_its_own(client, worker):
+async def test_a_task_request_has_the_documented_headers_and_those_of_the_task(client, worker):
     http_request = tasks_v2.HttpRequest(
         url=f"{worker.url}/summarize",
         body=b'{"visitId": "v1"}',
@@ -172,7 +172,7 @@ async def test_a_paused_queue_keeps_its_tasks_and_dispatches_them_after_resuming
     assert len(await worker.received(5)) == 5
 
 
-async def test_schedule_time_is_honoured(client, worker):
+async def test_a_task_is_not_dispatched_before_its_schedule_time(client, worker):
     due = datetime.now(UTC) + timedelta(milliseconds=300)
     await client.create_task(parent=QUEUE, task=a_task(worker.url, schedule_time=due))
     (got,) = await worker.received(1)
@@ -236,7 +236,7 @@ async def test_requests_that_the_service_refuses_are_refused(client, fields):
         await client.create_task(parent=QUEUE, task=task)
 
 
-async def test_a_missing_queue_is_not_found(client):
+async def test_a_request_for_a_missing_queue_raises_not_found(client):
     with pytest.raises(exceptions.NotFound):
         await client.create_task(parent=f"{LOCATION}/queues/none", task=tasks_v2.Task())
 
@@ -248,7 +248,7 @@ async def test_an_unnamed_task_gets_a_unique_name(client, worker):
     await worker.received(2)
 
 
-async def test_a_missing_or_late_response_is_a_failure(worker):
+async def test_a_missing_or_late_response_counts_as_a_failed_attempt(worker):
     async def never(_):
         return await asyncio.Event().wait()
 
@@ -259,7 +259,7 @@ async def test_a_missing_or_late_response_is_a_failure(worker):
         assert await send(http, unused, DEADLINE_S) == UNREACHABLE
 
 
-async def test_a_worker_that_starts_late_gets_its_task_later(client):
+async def test_a_task_is_retried_until_its_worker_has_started(client):
     async with recording_worker() as down:
         url = down.url
     task = await client.create_task(parent=QUEUE, task=a_task(url))

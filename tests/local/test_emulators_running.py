@@ -23,13 +23,13 @@ async def test_firestore_keeps_a_document(tmp_path: Path, monkeypatch: pytest.Mo
     with skipped_without_emulators():
         command = emulators.firestore_command(port=port, project=PROJECT, env=os.environ)
     emulator = Process(name="firestore", argv=command, ready=http_ok(f"http://{LOOPBACK}:{port}/"))
-    # The client reads the environment and nothing else.
+    # The client reads the emulator's address only from the environment.
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"{LOOPBACK}:{port}")
     async with Processes([emulator], run_dir=tmp_path) as stack:
         client = firestore.AsyncClient(project=PROJECT)
         await client.document("visits/one").create({"status": "processing"})
         await stack.kill("firestore")
-        await stack.start("firestore")  # its documents are in memory only: the kill deleted them
+        await stack.start("firestore")  # the documents were only in memory, so they are gone
         assert not (await client.document("visits/one").get()).exists
         await client.document("visits/one").create({"status": "processing"})
         assert (await client.document("visits/one").get()).to_dict() == {"status": "processing"}

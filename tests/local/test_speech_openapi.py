@@ -1,6 +1,6 @@
 """Every response of the speech server is valid under AssemblyAI's published OpenAPI document.
 
-This project does not contain the document. LUMIMD_REFERENCE_DIR names the folder with
+This repository does not contain the OpenAPI document. LUMIMD_REFERENCE_DIR names the folder with
 assemblyai-openapi.json; the default is ../shared/reference beside the checkout.
 """
 
