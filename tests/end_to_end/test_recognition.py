@@ -1,4 +1,4 @@
-"""The sample and silence, through the stack with real speech recognition."""
+"""The sample recording and silence run through the stack with real speech recognition."""
 
 import re
 from collections.abc import AsyncIterator
@@ -38,8 +38,10 @@ async def completed(stack: Stack, recording: Path) -> VisitDocuments:
     return await stack.client.documents(visit_id)
 
 
-async def test_the_sample_is_understood_by_real_recognition(stack: Stack) -> None:
-    """Other formats of it are decoded to the same sound (tests/local/speech/test_decoding.py)."""
+async def test_the_summary_of_the_really_recognized_sample_is_supported_by_its_words(
+    stack: Stack,
+) -> None:
+    """tests/local/speech/test_decoding.py checks that other formats decode to the same sound."""
     documents = await completed(stack, SAMPLE)
     visit = documents.visit
     assert visit.status is Status.COMPLETED
