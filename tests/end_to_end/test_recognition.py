@@ -68,7 +68,9 @@ async def test_the_summary_of_the_really_recognized_sample_is_supported_by_its_w
         assert sum(word in said for word in words) >= 0.8 * len(words), action.action_id
 
 
-async def test_two_minutes_of_silence_end_as_no_speech(stack: Stack, tmp_path: Path) -> None:
+async def test_a_visit_with_two_minutes_of_silence_fails_with_no_speech(
+    stack: Stack, tmp_path: Path
+) -> None:
     recording = tmp_path / "silence.wav"
     recording.write_bytes(tone(seconds=120))
     documents = await completed(stack, recording)

@@ -1,4 +1,4 @@
-"""An HTTP target for the local services' tests: records requests and gives scripted answers."""
+"""A stub HTTP target for tests of local services; it records requests and scripts responses."""
 
 import asyncio
 import socket

@@ -87,7 +87,7 @@ async def test_a_task_request_has_the_documented_headers_and_those_of_the_task(c
     assert claims["exp"] - claims["iat"] == 3600
 
 
-async def test_the_token_has_the_requested_audience(client, worker):
+async def test_the_token_of_a_task_request_has_the_requested_audience(client, worker):
     oidc = {"service_account_email": "a@b.c", "audience": "https://summarize"}
     http_request = tasks_v2.HttpRequest(url=worker.url, oidc_token=oidc)
     await client.create_task(parent=QUEUE, task=a_task("", http_request=http_request))
@@ -112,7 +112,7 @@ async def test_a_task_is_retried_until_2xx_and_its_name_stays_reserved(client, w
     assert len(worker.requests) == 3
 
 
-async def test_of_concurrent_creations_with_one_name_one_succeeds(client, worker):
+async def test_only_one_of_several_concurrent_creations_with_the_same_name_succeeds(client, worker):
     results = await asyncio.gather(
         *(client.create_task(parent=QUEUE, task=a_task(worker.url)) for _ in range(20)),
         return_exceptions=True,
@@ -122,7 +122,7 @@ async def test_of_concurrent_creations_with_one_name_one_succeeds(client, worker
     await worker.received(1)
 
 
-async def test_all_tasks_run_and_never_more_than_the_concurrency_limit(client, worker):
+async def test_all_tasks_run_and_never_exceed_the_concurrency_limit(client, worker):
     queue = tasks_v2.Queue(name=QUEUE, rate_limits={"max_concurrent_dispatches": 3})
     mask = field_mask_pb2.FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
     updated = await client.update_queue(queue=queue, update_mask=mask)
@@ -230,7 +230,7 @@ BAD_TASKS = {
 
 
 @pytest.mark.parametrize("fields", BAD_TASKS.values(), ids=BAD_TASKS.keys())
-async def test_requests_that_the_service_refuses_are_refused(client, fields):
+async def test_the_local_cloud_tasks_refuses_requests_that_the_real_service_refuses(client, fields):
     task = tasks_v2.Task({"http_request": {"url": "http://127.0.0.1:1/"}} | fields)
     with pytest.raises(exceptions.InvalidArgument):
         await client.create_task(parent=QUEUE, task=task)
@@ -272,7 +272,7 @@ async def test_a_task_is_retried_until_its_worker_has_started(client):
     await client.delete_task(name=task.name)
 
 
-async def test_the_command_serves_its_queues_and_stops_promptly(worker):
+async def test_the_cloud_tasks_command_serves_its_queues_and_stops_promptly(worker):
     command = (sys.executable, "-m", "infra.local.cloud_tasks", "--port", "0", "--queue", QUEUE)
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     try:

@@ -196,7 +196,7 @@ def test_a_task_is_given_up_after_its_last_attempt_fails():
         queue.get(a_task().name)
 
 
-def test_a_tasks_own_retry_config_overrides_the_queues():
+def test_the_retry_config_of_a_task_overrides_that_of_the_queue():
     queue = a_queue(retry={"max_attempts": 5})
     queue.create(a_task(retry_config=tasks_v2.RetryConfig(max_attempts=1)), NOW)
     assert queue.finish(queue.take_due(NOW)[0], ERROR, NOW) == "given up"

@@ -156,7 +156,7 @@ class TestCommands:
         file(tmp_path / "bin" / "fake-gcs-server", executable=True)
         return {"PATH": java(tmp_path / "bin", "17"), "CLOUDSDK_ROOT_DIR": f"{tmp_path}/sdk"}
 
-    def test_rules_are_passed_only_when_the_file_exists(
+    def test_security_rules_are_passed_to_the_emulator_only_if_their_file_exists(
         self, tmp_path: Path, env: dict[str, str]
     ) -> None:
         rules = tmp_path / "firestore.rules"

@@ -59,7 +59,7 @@ def a_push(event_type: str = "OBJECT_FINALIZE", **stored) -> bytes:
     return json.dumps({"message": message, "subscription": "projects/p/subscriptions/s"}).encode()
 
 
-# The event
+# The events as pure functions
 
 
 def test_a_finalize_notification_becomes_the_event_that_eventarc_sends():
@@ -112,7 +112,7 @@ def test_a_malformed_push_is_an_error(push):
         finalized_event(push)
 
 
-# The answers
+# The responses to pushes
 
 
 async def push(target: str, body: bytes) -> int:
@@ -124,7 +124,7 @@ async def push(target: str, body: bytes) -> int:
 
 
 @pytest.mark.parametrize("event_type", ["OBJECT_DELETE", "OBJECT_METADATA_UPDATE", "OTHER"])
-async def test_other_events_are_acknowledged_and_not_forwarded(event_type):
+async def test_events_other_than_finalize_are_acknowledged_and_not_forwarded(event_type):
     async with recording_worker() as function:
         assert await push(function.url, a_push(event_type)) == 204
         assert function.requests == []

@@ -209,7 +209,7 @@ def test_an_invalid_token_and_another_bucket_are_refused(phone: Phone) -> None:
         ("multipart/related; boundary=x", b"--x\r\n{}\r\n--x\r\n\r\n1\r\n--x--"),
     ],
 )
-def test_a_body_without_two_parts_is_refused(content_type: str, body: bytes) -> None:
+def test_a_multipart_upload_without_two_parts_is_refused(content_type: str, body: bytes) -> None:
     with pytest.raises(Malformed):
         metadata_and_content(content_type, body)
 

@@ -174,7 +174,7 @@ def test_the_command_inherits_no_ignored_or_blocked_signal(inherited: str) -> No
     assert {int(mask, 16) & settable for mask in masks.values()} == {0}, masks
 
 
-def test_the_descendants_of_the_command_end_with_it() -> None:
+def test_the_leash_ends_the_descendants_of_its_command() -> None:
     with leashed("sh", "-c", "sleep 3600 & echo $!") as process:
         assert process.stdout is not None
         left = int(process.stdout.readline())

@@ -132,7 +132,7 @@ class TestWordErrors:
         heard = [("A", word) for word in ["a", "x", "d", "e"]]
         assert compare(said, heard).errors == 3
 
-    def test_only_the_consistency_of_speaker_labels_counts(self):
+    def test_the_speaker_accuracy_ignores_the_names_of_speaker_labels(self):
         said = [("D", "a"), ("P", "b"), ("D", "c"), ("P", "d")]
         heard = [("B", "a"), ("A", "b"), ("B", "c"), ("B", "d")]
         assert compare(said, heard).speaker_accuracy == 0.75

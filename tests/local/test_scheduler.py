@@ -41,7 +41,7 @@ def scheduled(every: timedelta | None = None, **fields) -> ScheduledJob:
     return ScheduledJob(checked_job(a_job(**fields), NOON), NOON, every)
 
 
-# The pure job
+# The job as pure functions
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_failed_run_is_not_retried_after_the_next_tick():
     assert job.next_wake() == tick + minutes(1)
 
 
-# The server
+# The server with the real SDK client
 
 
 def sdk_client(port: int) -> scheduler_v1.CloudSchedulerAsyncClient:
@@ -149,7 +149,7 @@ async def client():
         await sdk.transport.close()
 
 
-async def test_a_run_arrives_with_the_documented_headers_and_a_token(client, worker):
+async def test_a_scheduled_request_has_the_documented_headers_and_a_token(client, worker):
     target = {
         "uri": f"{worker.url}/wake",
         "body": b"{}",
@@ -247,12 +247,12 @@ async def test_jobs_can_be_listed_updated_and_deleted(client, worker):
     ],
     ids=str,
 )
-async def test_requests_that_the_service_refuses_are_refused(client, fields):
+async def test_the_local_scheduler_refuses_requests_that_the_real_service_refuses(client, fields):
     with pytest.raises(exceptions.InvalidArgument):
         await client.create_job(parent=LOCATION, job=a_job(**fields))
 
 
-async def test_the_command_ticks_and_stops_promptly(worker):
+async def test_the_scheduler_command_calls_its_job_and_stops_promptly(worker):
     command = (sys.executable, "-m", "infra.local.scheduler", "--port", "0", "--every", "0.05")
     process = await asyncio.create_subprocess_exec(
         *command, "--job", f"wake={worker.url}/wake", stderr=asyncio.subprocess.PIPE

@@ -113,7 +113,9 @@ def test_a_script_that_sources_setup_runs_it_and_continues(checkout: Checkout) -
     assert (done.returncode, done.stdout) == (0, "went on\n")
 
 
-def test_uv_installs_a_changed_lock_that_contains_uv(checkout: Checkout) -> None:
+def test_setup_installs_a_changed_lock_with_the_uv_that_the_lock_contains(
+    checkout: Checkout,
+) -> None:
     stand_in = checkout.wheel("uv", "1.0", {"uv-1.0.data/scripts/uv": STAND_IN_FOR_UV})
     checkout.lock(checkout.wheel("probe", "2.0", {"probe.py": "VERSION = '2.0'\n"}), stand_in)
     done = checkout.setup()

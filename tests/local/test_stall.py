@@ -30,7 +30,7 @@ def test_each_higher_percentage_counts_once_as_progress() -> None:
     assert idle_after(Signs(percent=20), Signs(percent=20), Signs(percent=20)) == 2
 
 
-def test_a_visit_that_goes_back_and_forth_makes_no_progress() -> None:
+def test_a_percentage_that_goes_up_and_down_is_no_progress() -> None:
     assert idle_after(*(Signs(percent=percent) for percent in (30, 20, 30, 20, 30))) == 4
 
 
@@ -48,9 +48,9 @@ def test_progress_is_kept_when_a_busy_server_answers_no_query() -> None:
 @pytest.mark.parametrize(
     "work",
     [
-        Recognition(1, 5.0),  # it hangs
-        Recognition(1, 5.01),  # it only answers queries
-        Recognition(0, 500.0),  # it runs no job of a visit
+        Recognition(1, 5.0),  # the recognizer hangs
+        Recognition(1, 5.01),  # the recognizer only answers queries
+        Recognition(0, 500.0),  # the recognizer runs no job of a visit
     ],
 )
 def test_a_recognizer_that_does_no_recognition_work_is_not_counted_as_progress(

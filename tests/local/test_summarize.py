@@ -124,7 +124,7 @@ async def test_scripted_answers_are_used_in_order_and_the_last_one_repeats() -> 
 
 
 @pytest.mark.parametrize("content", ["", " \n", '{"utterances": []}'])
-def test_a_transcript_without_content_ends_as_in_production(
+def test_a_transcript_without_content_fails_with_no_speech(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
     file = tmp_path / "silent.txt"

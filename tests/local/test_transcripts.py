@@ -76,7 +76,7 @@ def times_in(tmp_path: Path, utterances: list[dict[str, Any]]) -> list[tuple[int
     return [(each.start_ms, each.end_ms) for each in read_transcript(file).utterances]
 
 
-def test_json_has_speakers_texts_and_times(tmp_path: Path) -> None:
+def test_a_json_transcript_has_speakers_texts_and_times(tmp_path: Path) -> None:
     timed = {"speaker": "A", "text": "Hello.", "startMs": 100, "endMs": 900.4}
     assert times_in(tmp_path, [timed]) == [(100, 900)]
     assert said_in(tmp_path, json.dumps({"utterances": [timed]})) == [("A", "Hello.")]

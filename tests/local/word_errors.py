@@ -1,4 +1,4 @@
-"""Word error rate and speaker accuracy of a transcript against the spoken text.
+"""Measures the word error rate and speaker accuracy of a transcript against the spoken text.
 
 Words are normalized as in Whisper's evaluation: lower case, no punctuation, numbers in digits, and
 one spelling for words that have two spellings.

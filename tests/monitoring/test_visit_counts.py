@@ -72,7 +72,7 @@ async def test_visits_are_counted_by_status(counted: Counted) -> None:
     assert await counted.visit_counts.visits(ProcessingStatus.TRANSCRIBING) == 0
 
 
-async def test_dead_letters_are_counted_once_they_are_old_enough(counted: Counted) -> None:
+async def test_only_dead_letters_of_a_minimum_age_are_counted(counted: Counted) -> None:
     await counted.put("visit-1", ProcessingStatus.FAILED, age=HOUR)
     await counted.put("visit-2", ProcessingStatus.FAILED, age=HOUR - timedelta(seconds=1))
     await counted.put("visit-3", ProcessingStatus.COMPLETED, age=2 * HOUR)

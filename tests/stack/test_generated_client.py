@@ -49,7 +49,7 @@ def client(pipeline: Pipeline, package: ModuleType) -> Iterator[GeneratedClient]
 
 @dataclass(frozen=True)
 class Owner:
-    """Requests of a visit's owner through the generated client."""
+    """An owner of visits, whose requests go through the generated client."""
 
     client: GeneratedClient
 

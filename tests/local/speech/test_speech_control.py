@@ -53,7 +53,7 @@ class TestFaults:
             await submitted(client)
         assert len(server.state.book.all()) == 1
 
-    async def test_faults_affect_only_matching_jobs(self, server, client):
+    async def test_a_scripted_fault_affects_only_matching_jobs(self, server, client):
         mine = await submitted(client, "http://127.0.0.1:9/mine")
         other = await submitted(client, "http://127.0.0.1:9/other")
         server.script(Script(match="/mine", http=[HttpFault(route="get")]))
@@ -82,7 +82,7 @@ class TestControl:
         assert bill["chargedSeconds"] == 90
         assert bill["requests"] == {"submit": 3, "get": 3}
 
-    async def test_reset_deletes_all_state(self, server, client):
+    async def test_a_reset_of_the_speech_server_deletes_all_state(self, server, client):
         server.script(Script(delay_s=HOUR_S))
         job_id = await submitted(client)
         assert (await client.http_client.post("/_local/reset")).status_code == 200

@@ -38,7 +38,7 @@ async def test_jobs_beyond_the_concurrency_limit_are_queued(server, client):
     assert [state.status for state in states] == ["processing", "processing", "queued"]
 
 
-async def test_a_script_decides_only_matching_submissions(server, client):
+async def test_a_script_applies_only_to_matching_submissions(server, client):
     line = SpokenLine(speaker="B", text="Take it daily.", start=500, end=2000, confidence=0.5)
     server.script(Script(match="/v7/", utterances=[line]))
     other = await finished(server, client, speaker_labels=True)
