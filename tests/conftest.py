@@ -1,4 +1,4 @@
-"""Servers that several suites share, and the distribution of tests to workers."""
+"""Fixtures of servers that several suites share, and the distribution of tests to workers."""
 
 import os
 import shutil
@@ -27,14 +27,14 @@ PROJECT = "demo-lumimd"
 QUEUE = f"projects/{PROJECT}/locations/us-central1/queues/summaries"
 
 TOGETHER = frozenset({"stack", "simulation", "rules"})
-"""Folders of which one worker runs all tests, since they share slow servers or processes."""
+"""Folders whose tests all run in one worker, because they share slow servers or processes."""
 
 ALONE = {
     "tests/stack/test_chaos.py": "chaos",
     "tests/terraform/test_terraform.py": "terraform",
     "tests/terraform/test_parity.py": "terraform",
 }
-"""Files that another worker than their folder's may run, and files that share a plan."""
+"""Files by group; a worker runs a whole group. `terraform` files share a Terraform plan."""
 
 FIRST = (
     "stack",
@@ -50,7 +50,7 @@ FIRST = (
     "tests/contract/test_retention.py",
     "tests/unit/adapters/test_hostile_recordings.py",
 )
-"""The slowest groups begin first: one that begins last keeps the other workers waiting."""
+"""The slowest groups, which begin first, because a slow last group lets other workers wait."""
 
 SLOW_FOLDERS = frozenset({"end_to_end", "stack", "simulation", "terraform", "rules"})
 """Folders that `--fast` leaves out."""
@@ -65,10 +65,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     load_profile()
-    # A shell without job control starts background commands with SIGINT ignored, and their children
-    # inherit this; some tests send SIGINT.
+    # A shell without job control starts background commands with SIGINT ignored, and their child
+    # processes inherit this. Restore SIGINT, because some tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # With SIGCHLD ignored by a supervisor, the kernel drops exit codes, and each one reads as 0.
+    # If a supervisor ignores SIGCHLD, the kernel drops exit codes, and every exit code reads as 0.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
@@ -90,14 +90,14 @@ def _is_fast(item: pytest.Item) -> bool:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove the bytecode of checkouts that tests made in a temporary folder."""
+    """Remove the bytecode of temporary checkouts that tests made."""
     if sys.pycache_prefix and not hasattr(session.config, "workerinput"):
         made = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         shutil.rmtree(sys.pycache_prefix + str(made), ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """The seconds of each folder, over all workers."""
+    """Print the seconds that the tests of each folder took, summed over all workers."""
     seconds: Counter[str] = Counter()
     for report in chain.from_iterable(terminalreporter.stats.values()):
         if isinstance(report, pytest.TestReport):
@@ -109,7 +109,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A worker per core; for the whole suite one more, since servers let their tests wait."""
+    """Return a worker per core, and one more for the whole suite, as its tests wait for servers."""
     return (os.cpu_count() or 1) + (not config.getoption("--fast"))
 
 
@@ -119,7 +119,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class ByGroup(LoadScopeScheduling):
-    """Gives the tests of a group to one worker; xdist's own groups do not work with this pytest."""
+    """Gives all tests of a group to one worker; xdist's own groups do not work with this pytest."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _group(nodeid)
@@ -138,7 +138,7 @@ def _structured_logs() -> None:
 
 @pytest.fixture(scope="session")
 def firestore_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Google's Firestore emulator."""
+    """The address of Google's Firestore emulator."""
     (port,) = free_ports({"firestore": 0}).values()
     with skipped_without_emulators():
         command = firestore_command(port=port, project=PROJECT, env=os.environ)
@@ -149,7 +149,7 @@ def firestore_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def storage_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """fake-gcs-server, without events."""
+    """The URL of a fake-gcs-server that sends no events."""
     (port,) = free_ports({"storage": 0}).values()
     command = fake_gcs_command(port=port, env=os.environ)
     url = f"http://127.0.0.1:{port}"
@@ -160,7 +160,7 @@ def storage_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def tasks_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The local Cloud Tasks server with one queue."""
+    """The address of the local Cloud Tasks server, with one queue."""
     (port,) = free_ports({"tasks": 0}).values()
     argv = (sys.executable, "-m", "infra.local.cloud_tasks", "--port", str(port), "--queue", QUEUE)
     server = Process(name="tasks", argv=argv, cwd=ROOT, ready=port_open(port))
@@ -170,7 +170,7 @@ def tasks_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def speech_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The AssemblyAI-compatible server in scripted mode."""
+    """The URL of the AssemblyAI-compatible speech server in scripted mode."""
     (port,) = free_ports({"speech": 0}).values()
     argv = (sys.executable, "-m", "infra.local.speech", "--port", str(port), "--scripted")
     argv += ("--no-fetch", "--delay-s", "0.05")

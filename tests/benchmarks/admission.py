@@ -1,7 +1,7 @@
-"""The cost of admission control: `scripts/python -m tests.benchmarks.admission`.
+"""Measures the cost of admission control: `scripts/python -m tests.benchmarks.admission`.
 
-Counts Firestore operations a visit over the memory adapters, and measures permits taken per second
-by eight concurrent instances over the emulator, which it needs.
+It counts Firestore operations per visit with the memory adapters, and permits per second that eight
+concurrent instances take through the emulator, which must be installed.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ END: Final = START + timedelta(hours=1)
 
 
 async def operations(cap: int, already: int) -> tuple[Counter[str], Counter[str]]:
-    """The operations of one take and one release while `already` permits are taken."""
+    """Return the operations of taking and of releasing a permit, with `already` permits taken."""
     shards = Troubled(Shard)
     semaphore = Semaphore(shards, Cap.of(cap), ManualClock(START))
     for number in range(already):
@@ -51,7 +51,7 @@ async def operations(cap: int, already: int) -> tuple[Counter[str], Counter[str]
 
 
 async def takes_per_second(cap: int) -> tuple[float, int]:
-    """The rate of takes by eight concurrent instances, and the number of permits taken."""
+    """Return how many permits per second eight instances take, and how many they took."""
     from google.cloud import firestore
 
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")

@@ -1,4 +1,4 @@
-"""The cost of a call through a closed breaker: `scripts/python -m tests.benchmarks.breaker`."""
+"""Measures a call through a closed breaker: `scripts/python -m tests.benchmarks.breaker`."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ async def answer() -> str:
 
 
 async def microseconds(call: Callable[[], Awaitable[object]]) -> float:
-    """The median over `ROUNDS`, since other processes share the machine."""
+    """Return the median over `ROUNDS`, because other processes share the machine."""
     rounds = []
     for _ in range(ROUNDS):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The time to load each entry point, and the memory that it then uses.
+"""Measures how long each entry point takes to load, and how much memory it then uses.
 
     scripts/python tests/benchmarks/cold_start.py [--runs 5] [--markdown]
 
@@ -53,9 +53,9 @@ print(json.dumps({
 
 
 def measured(uploaded: Uploaded, entry_point: str, runs: int) -> tuple[str, ...]:
-    """One line of the table."""
+    """Measure an entry point; return its line of the table."""
     services = SERVICES.get(entry_point, ())
-    uploaded.python(MEASURED, entry_point, *services)  # writes the bytecode
+    uploaded.python(MEASURED, entry_point, *services)  # not counted: this run writes the bytecode
     results = [json.loads(uploaded.python(MEASURED, entry_point, *services)) for _ in range(runs)]
     load, first, mb = (
         statistics.median(result[name] for result in results) for name in ("load", "services", "mb")

@@ -1,4 +1,4 @@
-"""The processor time of a call of `scripts/ops` before its first query.
+"""Measures the processor time that a call of `scripts/ops` uses before its first query.
 
     scripts/python tests/benchmarks/ops_start.py [--runs 5]
 
@@ -23,7 +23,7 @@ CALLS = {
 
 
 def seconds(command: list[str]) -> float:
-    """The processor time of one run."""
+    """Return the processor time of one run, in seconds."""
     env = {**os.environ, "PYTHONPYCACHEPREFIX": str(ROOT / ".venv" / "bytecode")}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -33,7 +33,7 @@ def seconds(command: list[str]) -> float:
 
 
 def main() -> None:
-    """Print the median of each call."""
+    """Print the median processor time of each kind of call."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs

@@ -1,6 +1,6 @@
-"""The cost of measuring recordings, and the delay of a healthy one beside many hostile ones.
+"""Measures the cost of reading durations, and a healthy upload's delay beside hostile uploads.
 
-    scripts/python -m tests.benchmarks.recordings FOLDER    a table of the folder's recordings
+    scripts/python -m tests.benchmarks.recordings FOLDER    a table of the recordings in FOLDER
     scripts/python -m tests.benchmarks.recordings --crowd   a healthy upload beside twenty bombs
 
 FOLDER/expected.json lists `{"file", "right"}`, where `right` is `{"seconds"}`, `{"code"}` or a
@@ -68,7 +68,7 @@ def table(folder: Path) -> None:
 
 
 def measured(file: Path) -> tuple[float | str | None, float, float, int]:
-    """The answer and its cost: CPU seconds, MiB, and descriptors other than the three pipes."""
+    """Return the result and its cost: CPU seconds, MiB, and descriptors beyond the three pipes."""
     content, process = file.read_bytes(), Process()
 
     def read(offset: int, length: int) -> bytes:
@@ -114,7 +114,7 @@ def agrees(answer: float | str | None, right: Any) -> bool:
 
 
 async def crowd() -> None:
-    """Measure the delay of a healthy upload after the bombs of one user, and of twenty users."""
+    """Print the delay of a healthy upload behind twenty bombs of one user, then of twenty users."""
     logs.configure(to=io.StringIO())
     bombs = sorted(BOMBS.values(), key=len)
     for users in (1, BESIDE):

@@ -1,10 +1,10 @@
-"""The retention of 100,000 visits, half of which need no deletion, in as many runs as needed.
+"""Measures retention runs until 100,000 visits, half without a recording, are processed.
 
     scripts/python -m tests.benchmarks.retention [--visits 100000] [--seconds-a-deletion 0.1]
 
-Uses the memory store, and a clock that advances by the time of each deletion in the bucket, so that
-runs reach their time limit as in the cloud. Prints for each run the numbers of deletions and reads
-and the peak memory of the run, without the memory that the store keeps for its writes.
+It uses the memory store, and a clock that advances by the time of each deletion in the bucket, so
+that runs reach their time limit as in the cloud. It prints the deletions, the reads and the peak
+memory of each run, without the memory that the store keeps for its writes.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from tests.support.api import completed, failed, visit_of
 from tests.support.services import MemoryServices
 
 THREADS: Final = 5
-"""Threads of the storage SDK in a function with one CPU; their deletions run concurrently."""
+"""Number of threads with which the storage SDK deletes concurrently in a one-CPU function."""
 
 
 class Bucket:
-    """Deletes at once, and advances the clock."""
+    """A stub bucket that deletes at once, and advances the clock by the time of a deletion."""
 
     def __init__(self, services: MemoryServices, seconds: float) -> None:
         self._services, self._step = services, timedelta(seconds=seconds / THREADS)
@@ -43,7 +43,7 @@ class Bucket:
 
 
 class CountedReads:
-    """Counts the documents that the store reads, in pages and one by one."""
+    """Counts the documents that the store reads in pages and the single documents."""
 
     def __init__(self, services: MemoryServices) -> None:
         self.count: Counter[str] = Counter()
@@ -72,7 +72,7 @@ class CountedReads:
 
 
 def fill(raw: MemoryDocuments, visits: int) -> None:
-    """Store `visits` visits, every other one without a recording."""
+    """Store `visits` visits, every second visit without a recording."""
     for number in range(visits):
         visit = visit_of("user-1", f"v{number:06d}", minutes=number // 100)
         recorded = number % 2 == 0

@@ -1,5 +1,5 @@
-// A web client in its own process: creates a visit, listens to it, and prints every update as one
-// line of JSON. It ends at the end of its standard input.
+// A web client in its own process creates a visit, listens to it, and prints every update as one
+// line of JSON. The process ends when its standard input ends.
 
 import { initializeApp } from "firebase/app";
 import { connectFirestoreEmulator, getFirestore, setLogLevel } from "firebase/firestore";

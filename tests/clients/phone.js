@@ -1,4 +1,4 @@
-// Acts like a phone snippet of docs/clients.md: writes its document and uploads to its path.
+// Writes the document of a phone snippet of docs/clients.md, and uploads to the snippet's path.
 
 import { readFileSync } from "node:fs";
 import { initializeApp } from "firebase/app";

@@ -1,4 +1,4 @@
-"""The documents and uploads of the Swift and Kotlin snippets of docs/clients.md."""
+"""Reads the documents and upload paths from the Swift and Kotlin snippets of docs/clients.md."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from infra.local.stack import ROOT
 
 PAGE: Final = (ROOT / "docs" / "clients.md").read_text()
 SERVER_TIME: Final = "SERVER_TIME"
-"""Stands for `FieldValue.serverTimestamp()`."""
+"""A placeholder for `FieldValue.serverTimestamp()`."""
 
 _ENTRY: Final = re.compile(r'^ +"(\w+)"(?: to|:) (.+),$', re.MULTILINE)
 _PATH: Final = re.compile(r'"(visits/[^"]+)"')
@@ -16,12 +16,12 @@ _PATH: Final = re.compile(r'"(visits/[^"]+)"')
 
 @dataclass(frozen=True)
 class PhoneSnippet:
-    """The code in one language."""
+    """The snippet in one programming language."""
 
     code: str
 
     def document(self, visit_id: str, user_id: str) -> dict[str, Any]:
-        """The document that `createVisit` writes, with consent."""
+        """Return the document that `createVisit` writes, with consent."""
         values = {
             "visitId": visit_id,
             "userId": user_id,
@@ -39,7 +39,7 @@ class PhoneSnippet:
         return document
 
     def path(self, visit_id: str, user_id: str) -> str:
-        """The path to which `uploadRecording` uploads."""
+        """Return the path to which `uploadRecording` uploads."""
         (written,) = set(_PATH.findall(self.code))
         for before, after in (
             *((r"\(userId)", user_id), (r"\(visitId)", visit_id)),  # Swift
@@ -50,7 +50,7 @@ class PhoneSnippet:
 
     @property
     def content_type(self) -> str:
-        """The declared content type."""
+        """Return the content type that the snippet declares."""
         (written,) = set(re.findall(r'"(audio/[a-z0-9]+)"', self.code))
         return written
 

@@ -38,7 +38,7 @@ MOST = {
 
 
 @pytest.mark.parametrize("created", [LEAST, MOST], ids=["the least", "the most"])
-async def test_the_recording_is_accepted_and_the_fields_of_the_owner_are_kept(
+async def test_a_visit_created_by_a_client_is_processed_and_keeps_the_owners_fields(
     created: dict[str, Any], firestore_host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     TypeAdapter(NewVisit).validate_python(created)
@@ -72,8 +72,8 @@ async def test_the_recording_is_accepted_and_the_fields_of_the_owner_are_kept(
     client.close()
 
 
-def test_the_schema_requires_the_least_and_allows_the_most() -> None:
-    """tests/rules checks the same two documents against the rules themselves."""
+def test_the_schema_of_a_new_visit_requires_and_allows_the_tested_fields() -> None:
+    """tests/rules creates documents with the same fields under the security rules."""
     schema = schemas()["new-visit"]
     assert set(LEAST) == set(schema["required"])
     assert set(MOST) == set(schema["properties"])

@@ -1,4 +1,4 @@
-"""A client generated from the OpenAPI document by a public tool makes exactly the given changes."""
+"""A client that a public tool generates from the OpenAPI document makes exactly given changes."""
 
 import importlib
 import pkgutil
@@ -25,7 +25,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "VisitChange": {"title": "Knee, again", "archived": True, "tags": ["knee"]},
     "ActionChange": {"text": "Call the clinic", "due_date": DAY, "completed": True},
 }
-"""A value for each field of each change."""
+"""A new value for each field that a change may contain."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 def client(
     package: ModuleType, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GeneratedClient]:
-    """A client of an API on a real port, with visits in every state in memory."""
+    """A generated client of an API on a real port, with visits of every status in memory."""
     folder = tmp_path_factory.mktemp("api")
     (port,) = free_ports({"api": 0}).values()
     url, token = f"http://{LOOPBACK}:{port}", folder / "token"
@@ -56,7 +56,7 @@ def client(
         yield client
 
 
-def test_every_operation_is_in_the_client(package: ModuleType) -> None:
+def test_the_generated_client_has_every_operation_of_the_api(package: ModuleType) -> None:
     api = importlib.import_module(f"{package.__name__}.api")
     found = {
         name.rpartition(".")[2].replace("_", "")
@@ -68,19 +68,19 @@ def test_every_operation_is_in_the_client(package: ModuleType) -> None:
 
 
 def created(client: GeneratedClient) -> Any:
-    """A visit with all fields that its owner may set."""
+    """Create a visit with all fields that its owner may set, and return it."""
     new = client.model("NewVisit")(consent=True, title="Knee", tags=["heart", "left"])
     return client.call("visits.create_visit", body=new).visit
 
 
 def added(client: GeneratedClient, visit_id: str) -> Any:
-    """An action item with all fields that its owner may set."""
+    """Create an action item with all fields that its owner may set, and return it."""
     new = client.model("NewAction")(visit_id=visit_id, text="See the specialist", due_date=DAY)
     return client.call("actions.create_action", body=new)
 
 
 @pytest.mark.parametrize("field", CHANGES["ActionChange"])
-def test_a_change_of_one_field_of_an_action_item_leaves_the_others(
+def test_changing_one_field_of_an_action_item_leaves_its_other_fields_unchanged(
     client: GeneratedClient, field: str
 ) -> None:
     change, values = client.model("ActionChange"), CHANGES["ActionChange"]
@@ -94,7 +94,7 @@ def test_a_change_of_one_field_of_an_action_item_leaves_the_others(
 
 
 @pytest.mark.parametrize("field", CHANGES["VisitChange"])
-def test_a_change_of_one_field_of_a_visit_leaves_the_others(
+def test_changing_one_field_of_a_visit_leaves_its_other_fields_unchanged(
     client: GeneratedClient, field: str
 ) -> None:
     change, values = client.model("VisitChange"), CHANGES["VisitChange"]
@@ -108,7 +108,7 @@ def test_a_change_of_one_field_of_a_visit_leaves_the_others(
         assert getattr(after, name) == expected, name
 
 
-def test_null_clears_and_an_empty_change_does_nothing(client: GeneratedClient) -> None:
+def test_null_clears_a_field_and_an_empty_change_changes_nothing(client: GeneratedClient) -> None:
     change = client.model("ActionChange")
     action = added(client, created(client).visit_id)
     named = {"action_id": action.action_id}
@@ -117,7 +117,9 @@ def test_null_clears_and_an_empty_change_does_nothing(client: GeneratedClient) -
     assert cleared == attrs.evolve(action, due_date=None)
 
 
-def test_a_repeated_creation_is_one_visit(client: GeneratedClient) -> None:
+def test_a_repeated_creation_with_the_same_key_returns_the_same_visit(
+    client: GeneratedClient,
+) -> None:
     new = client.model("NewVisit")(consent=True, title="Knee")
     once, twice = (
         client.call("visits.create_visit", body=new, idempotency_key="the-same") for _ in range(2)
@@ -139,7 +141,7 @@ def test_a_failed_visit_can_be_retried_and_a_visit_can_be_deleted(client: Genera
     assert client.call("me.read_deletion", visit_id=visit_id).requested_at
 
 
-def test_a_refusal_names_the_field(client: GeneratedClient) -> None:
+def test_the_error_response_to_an_invalid_visit_names_the_field(client: GeneratedClient) -> None:
     new = client.model("NewVisit")(consent=True, title="x" * 201)
     refused = client.call("visits.create_visit", body=new)
     assert refused.code == "invalid_request"

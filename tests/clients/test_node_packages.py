@@ -1,4 +1,4 @@
-"""The Node packages are the same on every machine and from every registry."""
+"""Every machine installs the same Node packages, from any registry."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 from infra.local.stack import ROOT
 
 
-def test_every_package_is_pinned_and_the_lock_names_no_registry() -> None:
+def test_every_node_package_is_pinned_and_the_lock_names_no_registry() -> None:
     wanted = json.loads((ROOT / "package.json").read_text())["devDependencies"]
     lock = json.loads((ROOT / "package-lock.json").read_text())
     assert lock["packages"][""]["devDependencies"] == wanted

@@ -1,4 +1,4 @@
-"""The schemas for clients match the models, and stored documents are valid under them."""
+"""The JSON schemas for clients match the models, and stored documents are valid under them."""
 
 import json
 from pathlib import Path
@@ -20,16 +20,18 @@ from tests.support.servers import skipped_without_emulators
 from tests.support.services import START, MemoryServices, transcript
 
 
-def test_the_schemas_match_the_models(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_schemas_for_clients_match_the_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check", "--json-only"]) == 0, capsys.readouterr().err
 
 
-def test_the_typescript_types_match_the_schemas(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_typescript_types_for_clients_match_the_json_schemas(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with skipped_without_emulators():
         assert main(["--check"]) == 0, capsys.readouterr().err
 
 
-def test_a_stale_schema_and_one_without_a_model_are_found(
+def test_stale_missing_and_superfluous_schema_files_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(documents, "FOLDER", tmp_path)
@@ -50,13 +52,13 @@ def test_every_field_of_a_visit_is_in_its_schema_and_internal_fields_are_marked(
 
 
 @pytest.mark.parametrize("name", ["visit-change", "action-change"])
-def test_a_change_has_no_defaults(name: str) -> None:
+def test_the_schema_of_a_change_has_no_defaults_and_no_required_fields(name: str) -> None:
     """A client that sends defaults would overwrite fields that the change does not name."""
     assert '"default"' not in json.dumps(schema(name))
     assert "required" not in schema(name)
 
 
-async def test_documents_of_every_pipeline_step_are_valid() -> None:
+async def test_the_documents_after_every_pipeline_step_are_valid_under_the_schemas() -> None:
     services = MemoryServices()
     await accept(services, services.upload())
     await check(services)
@@ -68,7 +70,7 @@ async def test_documents_of_every_pipeline_step_are_valid() -> None:
     assert (await check(services)).status is Status.COMPLETED
 
 
-async def test_the_document_of_a_failed_visit_is_valid() -> None:
+async def test_the_documents_of_a_failed_visit_are_valid_under_the_schemas() -> None:
     services = MemoryServices()
     announced = services.upload()
     services.audio.put(announced.audio, b"no recording")
@@ -89,7 +91,7 @@ async def check(services: MemoryServices) -> Visit:
     return stored.visit
 
 
-def test_the_schema_refuses_an_invalid_document() -> None:
+def test_the_schema_of_a_visit_refuses_an_invalid_document() -> None:
     visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
     validate("visit", visit)
     for broken in (
@@ -106,7 +108,7 @@ def validate(name: str, document: Document) -> None:
 
 
 def plain(stored: dict[str, Any]) -> Any:
-    """As JSON: instants in RFC 3339."""
+    """Return the document as JSON, with instants in RFC 3339."""
     return json.loads(json.dumps(stored, default=lambda instant: instant.isoformat()))
 
 

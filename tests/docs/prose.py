@@ -1,8 +1,8 @@
-"""Counts sentences that hide their actor behind "who", "what", "nobody" and the like.
+"""Counts clauses whose subject is "who", "what", "nobody" or a similar indefinite pronoun.
 
-Read are comments and docstrings of Python, the words of test names, and Markdown outside of code.
-A subject counts where a clause begins with one of the words: such sentences are read twice, and a
-search for the term of the field does not find them.
+It reads comments and docstrings of Python, the words of test names, and Markdown outside of code. A
+clause counts if it begins with such a pronoun, because readers must read it twice, and a search for
+the proper term does not find it.
 
     scripts/python -m tests.docs.prose [PATH ...]
 """
@@ -25,14 +25,14 @@ SUBJECTS: Final = re.compile(
     r"(?:who|whoever|whose|what|whatever|nobody|somebody|everybody|anybody)\b",
     re.IGNORECASE,
 )
-"""At the beginning of a clause, and after a conjunction or a preposition."""
+"""Matches at the beginning of a clause, and after a conjunction or a preposition."""
 
 _FENCED: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CODE: Final = re.compile(r"`[^`]*`|\]\([^)]*\)|<[^>]*>")
 
 
 def passages(path: Path) -> Iterator[tuple[int, str]]:
-    """The prose of a file, with line numbers."""
+    """Yield the prose of a file, with line numbers."""
     text = path.read_text("utf-8")
     if path.suffix == ".md":
         blank = _FENCED.sub(lambda match: "\n" * match[0].count("\n"), text)
@@ -55,7 +55,7 @@ def passages(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def counted(path: Path) -> tuple[int, list[tuple[int, str]]]:
-    """The number of words of a file's prose, and the places of such subjects."""
+    """Return the number of words of a file's prose, and the places of indefinite subjects."""
     words, found = 0, []
     for line, passage in passages(path):
         plain = _CODE.sub("x", passage).strip()
@@ -65,7 +65,7 @@ def counted(path: Path) -> tuple[int, list[tuple[int, str]]]:
 
 
 def sources(*paths: str) -> list[Path]:
-    """The Python and Markdown files of the repository, or of some of its folders."""
+    """Return the Python and Markdown files of the repository, or of the given paths."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--", *paths], cwd=ROOT, capture_output=True, check=True
     ).stdout.decode()
@@ -74,7 +74,7 @@ def sources(*paths: str) -> list[Path]:
 
 
 def main(paths: list[str]) -> None:
-    """Print every place, and the count per 1,000 words."""
+    """Print the place of every indefinite subject, and the count per 1,000 words."""
     words, total = 0, 0
     for path in sources(*paths):
         mine, found = counted(path)

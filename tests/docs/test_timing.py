@@ -1,4 +1,4 @@
-"""Durations are defined in one place, and docs/timing.md shows them."""
+"""Durations are defined only in the policies, and docs/timing.md shows them."""
 
 import ast
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from docs.timing import PACKAGE, PAGE, modules, page
 
 ELSEWHERE = {"adapters/measuring", "domain/progress.py"}
-"""Seconds in a recording and limits of the process that measures it; estimates that clients see."""
+"""Exceptions: the duration of a recording and limits of reading it; estimates for clients."""
 
 
 def is_duration(node: ast.stmt) -> bool:
@@ -28,7 +28,7 @@ def outside() -> list[Path]:
     ]
 
 
-def test_every_duration_is_in_the_policies() -> None:
+def test_durations_are_defined_only_in_the_policies() -> None:
     for path in outside():
         wrong = [
             ast.unparse(node) for node in ast.parse(path.read_text()).body if is_duration(node)
@@ -36,11 +36,11 @@ def test_every_duration_is_in_the_policies() -> None:
         assert not wrong, f"{path.relative_to(PACKAGE)}: {wrong}"
 
 
-def test_the_page_is_up_to_date() -> None:
+def test_the_timing_page_shows_the_defined_durations() -> None:
     assert PAGE.read_text("utf-8") == page(), "scripts/python docs/timing.py --write"
 
 
-def test_every_duration_has_a_reason() -> None:
+def test_every_duration_on_the_timing_page_has_a_reason() -> None:
     rows = [line for line in page().splitlines() if line.startswith("| `")]
     assert len(rows) > 60
     assert not [row for row in rows if row.endswith("|  |")]

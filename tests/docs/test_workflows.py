@@ -1,4 +1,4 @@
-"""The hosted CI runs the scripts of this repository, on every supported Python."""
+"""The GitHub workflows run the scripts of this repository, on every supported Python."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ def commands(job: dict[str, Any]) -> list[str]:
     return [step["run"] for step in job["steps"] if "run" in step]
 
 
-def test_every_command_is_a_script_of_the_repository() -> None:
+def test_every_command_of_the_ci_workflows_is_a_script_of_the_repository() -> None:
     assert WORKFLOWS
     for workflow in WORKFLOWS:
         for job in jobs(workflow.name).values():
@@ -27,7 +27,7 @@ def test_every_command_is_a_script_of_the_repository() -> None:
                 assert (ROOT / command.split()[0]).is_file(), command
 
 
-def test_every_supported_python_is_tested() -> None:
+def test_the_ci_tests_every_supported_python() -> None:
     ci = jobs("ci.yml")
     deployed = ci["whole"]["env"]["PYTHON"].removeprefix("python")
     tested = {deployed, *ci["others"]["strategy"]["matrix"]["python"]}
@@ -36,5 +36,5 @@ def test_every_supported_python_is_tested() -> None:
     assert tested == set(supported[1].split())
 
 
-def test_a_missing_tool_fails_every_job_of_the_ci() -> None:
+def test_every_ci_job_sets_ci_so_that_a_missing_tool_fails_the_tests() -> None:
     assert all(job["env"]["CI"] == "true" for job in jobs("ci.yml").values())

@@ -1,4 +1,4 @@
-"""`scripts/demo` in a checkout with broken functions: it names the error and exits 1."""
+"""`scripts/demo` in a checkout with broken functions names the error and exits with 1."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ PARTS = ("functions", "infra", "samples", "scripts", "requirements.txt", "firest
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of this checkout, with the same packages."""
+    """A copy of this checkout, with the same installed packages."""
     for part in PARTS:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         copy(ROOT / part, tmp_path / part)
@@ -32,7 +32,7 @@ def broken(checkout: Path, before: str, added: str) -> None:
 
 
 def demo(checkout: Path, store: str) -> str:
-    """The output of the demo; it must exit 1."""
+    """Run the demo, check that it exits with 1, and return its output."""
     env = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     env.pop("PYTHON", None)
     ended = subprocess.run(
@@ -55,12 +55,16 @@ def store(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_functions_that_cannot_be_imported_end_the_demo(checkout: Path, store: str) -> None:
+def test_the_demo_names_the_error_of_functions_that_cannot_be_imported(
+    checkout: Path, store: str
+) -> None:
     broken(checkout, "logs.configure()\n", "import no_such_module\n")
     assert "No module named 'no_such_module'" in demo(checkout, store)
 
 
-def test_a_function_that_fails_at_every_call_ends_the_demo(checkout: Path, store: str) -> None:
+def test_the_demo_names_the_error_of_a_function_that_fails_at_every_call(
+    checkout: Path, store: str
+) -> None:
     broken(checkout, "    upload = upload_of(", "    raise LookupError\n")
     printed = demo(checkout, store)
     assert "No progress for 10 s: no function has stored the visit." in printed

@@ -1,4 +1,4 @@
-"""The README's first command, as a new developer runs it."""
+"""`scripts/demo`, the first command of the README, works as a new developer runs it."""
 
 import json
 import os
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.speech]
 
 
 def demo(*arguments: str, path: str | None = None, timeout: float = 300) -> dict[str, Any]:
-    """The demo's JSON document; the demo must leave neither a process nor an open port."""
+    """Run the demo, check that no process and no open port remains, and return its JSON."""
     mark = uuid4().hex
     env = {**os.environ, "LUMIMD_TEST_MARK": mark}
     for key in ("ASSEMBLYAI_API_KEY", "OPENAI_API_KEY"):
@@ -27,7 +27,7 @@ def demo(*arguments: str, path: str | None = None, timeout: float = 300) -> dict
         env["PATH"] = path
         env.pop("JAVA_HOME", None)
         env.pop("CI", None)
-        env.pop("PYTHON", None)  # the Python of scripts/setup may not be on that path
+        env.pop("PYTHON", None)  # the Python that this variable names may not be on `path`
     ran = subprocess.run(
         [str(ROOT / "scripts" / "demo"), "--json", *arguments],
         env=env,
@@ -46,7 +46,7 @@ def demo(*arguments: str, path: str | None = None, timeout: float = 300) -> dict
 
 
 def processes_with(mark: str) -> list[int]:
-    """The processes whose environment contains `mark`."""
+    """Return the ids of the processes whose environment contains `mark`."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -70,7 +70,7 @@ def check(shown: dict[str, Any]) -> None:
 
 
 def check_that_no_word_leaked(shown: dict[str, Any]) -> None:
-    """Check that words that only the sample contains appear in no log of the run."""
+    """Check that words which are spoken only in the sample appear in no log of the run."""
     spoken = " ".join(utterance["text"].lower() for utterance in shown["transcript"])
     canaries = {"metformin", "ibuprofen", "prednisone", "thirsty", "diabetes", "kidneys"}
     assert canaries <= set(re.findall(r"[a-z]+", spoken))
@@ -102,7 +102,7 @@ def test_without_java_the_demo_reports_it_and_completes_a_visit(tmp_path: Path) 
 
 
 def path_without_java(folder: Path) -> str:
-    """A PATH with all tools that the scripts need, and without Java."""
+    """Make a PATH folder that has all tools which the scripts need, except Java; return it."""
     for tool in ("bash", "env", "python3", "dirname", "cat", "rm", "mkdir", "find", "awk", "grep"):
         found = shutil.which(tool)
         if found:

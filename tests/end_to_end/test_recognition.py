@@ -1,4 +1,4 @@
-"""The sample and silence, through the stack with real speech recognition."""
+"""The sample recording and silence run through the stack with real speech recognition."""
 
 import re
 from collections.abc import AsyncIterator
@@ -38,8 +38,10 @@ async def completed(stack: Stack, recording: Path) -> VisitDocuments:
     return await stack.client.documents(visit_id)
 
 
-async def test_the_sample_is_understood_by_real_recognition(stack: Stack) -> None:
-    """Other formats of it are decoded to the same sound (tests/local/speech/test_decoding.py)."""
+async def test_the_summary_of_the_really_recognized_sample_is_supported_by_its_words(
+    stack: Stack,
+) -> None:
+    """tests/local/speech/test_decoding.py checks that other formats decode to the same sound."""
     documents = await completed(stack, SAMPLE)
     visit = documents.visit
     assert visit.status is Status.COMPLETED
@@ -66,7 +68,9 @@ async def test_the_sample_is_understood_by_real_recognition(stack: Stack) -> Non
         assert sum(word in said for word in words) >= 0.8 * len(words), action.action_id
 
 
-async def test_two_minutes_of_silence_end_as_no_speech(stack: Stack, tmp_path: Path) -> None:
+async def test_a_visit_with_two_minutes_of_silence_fails_with_no_speech(
+    stack: Stack, tmp_path: Path
+) -> None:
     recording = tmp_path / "silence.wav"
     recording.write_bytes(tone(seconds=120))
     documents = await completed(stack, recording)

@@ -1,4 +1,4 @@
-"""Processes to supervise in tests, and functions to see which of them still run."""
+"""A family of processes for tests of the supervisor, and functions that find the running ones."""
 
 import os
 import sys
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from infra.local.supervision.process import Process
 
-# Writes the process ids of itself, of a child in its group and of a child in another session, and
-# waits; with "deaf" it ignores SIGTERM.
+# The parent writes its own process id, that of a child in its group and that of a child in another
+# session, and waits. With "deaf" the family ignores SIGTERM.
 FAMILY = """
 import os, signal, subprocess, sys
 folder, deaf = sys.argv[1], sys.argv[2] == "deaf"
@@ -39,29 +39,29 @@ def family(folder: Path, deaf: str = "no", **settings: object) -> Process:
 
 
 def pids(folder: Path) -> list[int]:
-    """The process ids of a family: child, parent, stray."""
+    """Return the process ids of a family: child, parent, stray (the child in another session)."""
     return [int(file.read_text()) for file in sorted(folder.glob("*.pid"))]
 
 
 def runs(pid: int) -> bool:
-    """Whether the process runs; an ended process that was not reaped yet does not count."""
+    """Whether the process runs; a zombie (ended and not yet reaped) does not run."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
     except FileNotFoundError:
-        return not Path("/proc/self").exists()  # without /proc the result of the signal counts
+        return not Path("/proc/self").exists()  # without /proc, signal 0 must suffice
 
 
 def survivors(folder: Path) -> list[int]:
-    """The processes of a family that still run. Fails when not all of them had started."""
+    """Return the ids of a family's running processes; fail if not all of them had started."""
     assert len(pids(folder)) == 3
     return [pid for pid in pids(folder) if runs(pid)]
 
 
 def forget(folder: Path) -> list[int]:
-    """Remove the process ids of a family, so that they do not mix with the next; returns them."""
+    """Delete the files with a family's process ids, before a second start; return the ids."""
     forgotten = pids(folder)
     for file in folder.glob("*.pid"):
         file.unlink()

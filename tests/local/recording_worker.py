@@ -1,4 +1,4 @@
-"""An HTTP target for the local services' tests: records requests and gives scripted answers."""
+"""A stub HTTP target for tests of local services; it records requests and scripts responses."""
 
 import asyncio
 import socket
@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-# Generous, for a busy machine: only a failing test waits this long.
+# Long, for a busy machine; only a failing test waits so long.
 DEADLINE_S = 30.0
-# The servers stop within a second; the rest is for a busy machine.
+# The servers stop within a second; the remaining time is a margin for a busy machine.
 STOP_WITHIN_S = 3.0
 
 
@@ -29,7 +29,10 @@ class Received:
 
 
 class Worker:
-    """Answers 200 until `respond` is replaced; `received(n)` waits for the n-th request."""
+    """An HTTP server that answers 200 until `respond` is replaced and records its requests.
+
+    `received(n)` waits for the n-th request.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -38,7 +41,7 @@ class Worker:
         self._arrived = asyncio.Condition()
 
     def answer_in_turn(self, *codes: int) -> None:
-        """Answer these codes in the order of arrival; repeat the last one."""
+        """Answer the next requests with these status codes in turn; repeat the last code."""
         remaining = list(codes)
 
         async def respond(_: Received) -> int:
@@ -83,7 +86,7 @@ async def recording_worker() -> AsyncIterator[Worker]:
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until a condition without an event (a server's state) holds."""
+    """Poll until the condition holds, for a state (as of a server) that sends no event."""
     async with asyncio.timeout(DEADLINE_S):
-        while not await condition():  # the state is in another process
+        while not await condition():  # no event to wait for: the state is in another process
             await asyncio.sleep(0.02)

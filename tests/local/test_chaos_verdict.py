@@ -1,4 +1,4 @@
-"""The verdict of scripts/chaos: on a run without faults, and on runs with one fault each."""
+"""scripts/chaos judges a run without faults as good, and a run with one fault as bad."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -88,7 +88,7 @@ def all_well() -> Evidence:
 
 
 def changed(**fields: Any) -> Callable[[Evidence], Evidence]:
-    """The evidence with another visit document."""
+    """Return a function that changes these fields of the visit document in the evidence."""
     return lambda seen: replace(seen, visits={VISIT: seen.visits[VISIT].model_copy(update=fields)})
 
 
@@ -165,25 +165,25 @@ FAULTS: dict[str, tuple[Callable[[Evidence], Evidence], Promise]] = {
 ID_1 = {"action_id": "a-1"}
 
 
-def test_a_run_without_faults_breaks_no_promise() -> None:
+def test_the_verdict_on_a_run_without_faults_has_no_breaches() -> None:
     verdict = judge([VISIT], all_well(), NOW)
     assert list(verdict.breaches) == []
     assert verdict.by_status[Status.COMPLETED] == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_fault_is_noticed(fault: str) -> None:
+def test_the_verdict_names_the_promise_that_each_fault_breaks(fault: str) -> None:
     add_fault, promise = FAULTS[fault]
     verdict = judge([VISIT], add_fault(all_well()), NOW)
     assert verdict.broken(promise) > 0, verdict.breaches
 
 
-def test_failed_jobs_are_not_charged() -> None:
+def test_a_failed_job_beside_the_charged_one_breaks_no_promise() -> None:
     lost = Job("job-0", charged=False)
     assert not judge([VISIT], replace(all_well(), jobs={VISIT: [lost, JOB]}), NOW).breaches
 
 
-def test_a_seed_decides_the_recordings_which_contain_every_kind_of_fault() -> None:
+def test_the_same_seed_plans_the_same_recordings_with_every_kind_of_fault() -> None:
     planned = recordings(300, Random(5))
     assert planned == recordings(300, Random(5))
     assert planned != recordings(300, Random(6))

@@ -1,4 +1,4 @@
-"""The local Cloud Tasks, called by the real SDK client over gRPC, with tasks sent over HTTP."""
+"""The local Cloud Tasks: the real SDK client calls it by gRPC, and it sends tasks by HTTP."""
 
 import asyncio
 import signal
@@ -58,7 +58,7 @@ async def is_gone(client, name: str) -> bool:
     return False
 
 
-async def test_a_task_arrives_with_the_documented_headers_and_its_own(client, worker):
+async def test_a_task_request_has_the_documented_headers_and_those_of_the_task(client, worker):
     http_request = tasks_v2.HttpRequest(
         url=f"{worker.url}/summarize",
         body=b'{"visitId": "v1"}',
@@ -87,7 +87,7 @@ async def test_a_task_arrives_with_the_documented_headers_and_its_own(client, wo
     assert claims["exp"] - claims["iat"] == 3600
 
 
-async def test_the_token_has_the_requested_audience(client, worker):
+async def test_the_token_of_a_task_request_has_the_requested_audience(client, worker):
     oidc = {"service_account_email": "a@b.c", "audience": "https://summarize"}
     http_request = tasks_v2.HttpRequest(url=worker.url, oidc_token=oidc)
     await client.create_task(parent=QUEUE, task=a_task("", http_request=http_request))
@@ -112,7 +112,7 @@ async def test_a_task_is_retried_until_2xx_and_its_name_stays_reserved(client, w
     assert len(worker.requests) == 3
 
 
-async def test_of_concurrent_creations_with_one_name_one_succeeds(client, worker):
+async def test_only_one_of_several_concurrent_creations_with_the_same_name_succeeds(client, worker):
     results = await asyncio.gather(
         *(client.create_task(parent=QUEUE, task=a_task(worker.url)) for _ in range(20)),
         return_exceptions=True,
@@ -122,7 +122,7 @@ async def test_of_concurrent_creations_with_one_name_one_succeeds(client, worker
     await worker.received(1)
 
 
-async def test_all_tasks_run_and_never_more_than_the_concurrency_limit(client, worker):
+async def test_all_tasks_run_and_never_exceed_the_concurrency_limit(client, worker):
     queue = tasks_v2.Queue(name=QUEUE, rate_limits={"max_concurrent_dispatches": 3})
     mask = field_mask_pb2.FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
     updated = await client.update_queue(queue=queue, update_mask=mask)
@@ -172,7 +172,7 @@ async def test_a_paused_queue_keeps_its_tasks_and_dispatches_them_after_resuming
     assert len(await worker.received(5)) == 5
 
 
-async def test_schedule_time_is_honoured(client, worker):
+async def test_a_task_is_not_dispatched_before_its_schedule_time(client, worker):
     due = datetime.now(UTC) + timedelta(milliseconds=300)
     await client.create_task(parent=QUEUE, task=a_task(worker.url, schedule_time=due))
     (got,) = await worker.received(1)
@@ -230,13 +230,13 @@ BAD_TASKS = {
 
 
 @pytest.mark.parametrize("fields", BAD_TASKS.values(), ids=BAD_TASKS.keys())
-async def test_requests_that_the_service_refuses_are_refused(client, fields):
+async def test_the_local_cloud_tasks_refuses_requests_that_the_real_service_refuses(client, fields):
     task = tasks_v2.Task({"http_request": {"url": "http://127.0.0.1:1/"}} | fields)
     with pytest.raises(exceptions.InvalidArgument):
         await client.create_task(parent=QUEUE, task=task)
 
 
-async def test_a_missing_queue_is_not_found(client):
+async def test_a_request_for_a_missing_queue_raises_not_found(client):
     with pytest.raises(exceptions.NotFound):
         await client.create_task(parent=f"{LOCATION}/queues/none", task=tasks_v2.Task())
 
@@ -248,7 +248,7 @@ async def test_an_unnamed_task_gets_a_unique_name(client, worker):
     await worker.received(2)
 
 
-async def test_a_missing_or_late_response_is_a_failure(worker):
+async def test_a_missing_or_late_response_counts_as_a_failed_attempt(worker):
     async def never(_):
         return await asyncio.Event().wait()
 
@@ -259,7 +259,7 @@ async def test_a_missing_or_late_response_is_a_failure(worker):
         assert await send(http, unused, DEADLINE_S) == UNREACHABLE
 
 
-async def test_a_worker_that_starts_late_gets_its_task_later(client):
+async def test_a_task_is_retried_until_its_worker_has_started(client):
     async with recording_worker() as down:
         url = down.url
     task = await client.create_task(parent=QUEUE, task=a_task(url))
@@ -272,7 +272,7 @@ async def test_a_worker_that_starts_late_gets_its_task_later(client):
     await client.delete_task(name=task.name)
 
 
-async def test_the_command_serves_its_queues_and_stops_promptly(worker):
+async def test_the_cloud_tasks_command_serves_its_queues_and_stops_promptly(worker):
     command = (sys.executable, "-m", "infra.local.cloud_tasks", "--port", "0", "--queue", QUEUE)
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     try:

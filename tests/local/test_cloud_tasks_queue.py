@@ -1,4 +1,4 @@
-"""The pure queue of the local Cloud Tasks: no server, no waiting, time is an argument."""
+"""The queue of the local Cloud Tasks as pure functions: no server; time is an argument."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -38,7 +38,7 @@ def a_task(task_id: str = "t", **fields) -> tasks_v2.Task:
 # Back-off
 
 
-def test_the_backoff_equals_the_documented_example():
+def test_backoff_delays_equal_the_example_in_googles_documentation():
     settings = {
         "min_backoff": a_second(10),
         "max_backoff": a_second(300),
@@ -58,7 +58,7 @@ def test_backoff_never_shrinks_and_stays_within_its_bounds(low, high, doublings,
 
 
 @given(seconds, st.integers(0, 20))
-def test_backoff_doubles_and_then_grows_by_its_last_step(low, doublings):
+def test_backoff_doubles_up_to_max_doublings_and_then_grows_linearly(low, doublings):
     settings = {"min_backoff": low, "max_backoff": timedelta.max, "max_doublings": doublings}
     waits = [backoff(n, **settings) / low for n in range(1, doublings + 4)]
     assert waits[: doublings + 1] == pytest.approx([2.0**n for n in range(doublings + 1)])
@@ -71,7 +71,7 @@ def test_backoff_doubles_and_then_grows_by_its_last_step(low, doublings):
     [
         (3, 0, 2, 999, False),
         (3, 0, 3, 0, True),
-        (3, 60, 3, 59, False),  # both limits must be reached
+        (3, 60, 3, 59, False),  # a task is given up only when both limits are reached
         (3, 60, 2, 60, False),
         (3, 60, 3, 60, True),
         (-1, 60, 99, 59, False),
@@ -97,7 +97,7 @@ def test_a_task_is_given_up_when_both_limits_are_reached(
     st.integers(1, 100),
     st.lists(st.floats(0, 2), min_size=1, max_size=200),
 )
-def test_a_bucket_gives_at_most_its_burst_and_its_rate(per_second, burst, pauses):
+def test_a_token_bucket_never_exceeds_its_burst_and_its_rate(per_second, burst, pauses):
     bucket, now, taken = TokenBucket(per_second, burst, NOW), NOW, 0
     for pause in pauses:
         now += a_second(pause)
@@ -106,7 +106,7 @@ def test_a_bucket_gives_at_most_its_burst_and_its_rate(per_second, burst, pauses
 
 
 @given(st.floats(0.1, 500), st.integers(1, 100))
-def test_a_token_is_available_at_the_predicted_time(per_second, burst):
+def test_a_bucket_gives_a_token_at_the_time_that_it_predicted(per_second, burst):
     bucket = TokenBucket(per_second, burst, NOW)
     while bucket.try_take(NOW):
         pass
@@ -163,7 +163,7 @@ def test_tasks_are_dispatched_at_their_scheduled_times_in_order():
     assert [attempt.task.name.rpartition("/")[2] for attempt in due] == ["early", "late"]
 
 
-def test_a_time_in_the_past_means_now():
+def test_a_task_scheduled_in_the_past_is_dispatched_at_once():
     created = a_queue().create(a_task(schedule_time=NOW - a_second(5)), NOW)
     assert created.schedule_time == NOW
 
@@ -186,7 +186,7 @@ def test_a_failure_is_retried_after_its_backoff_and_counted_by_kind():
     assert queue.names() == []
 
 
-def test_after_the_last_attempt_a_task_is_given_up():
+def test_a_task_is_given_up_after_its_last_attempt_fails():
     queue = a_queue(retry={"max_attempts": 2, "min_backoff": a_second(1)})
     queue.create(a_task(), NOW)
     assert queue.finish(queue.take_due(NOW)[0], ERROR, NOW) == "retry"
@@ -196,7 +196,7 @@ def test_after_the_last_attempt_a_task_is_given_up():
         queue.get(a_task().name)
 
 
-def test_a_tasks_own_retry_config_overrides_the_queues():
+def test_the_retry_config_of_a_task_overrides_that_of_the_queue():
     queue = a_queue(retry={"max_attempts": 5})
     queue.create(a_task(retry_config=tasks_v2.RetryConfig(max_attempts=1)), NOW)
     assert queue.finish(queue.take_due(NOW)[0], ERROR, NOW) == "given up"
@@ -222,7 +222,7 @@ def test_a_paused_queue_keeps_its_tasks_and_dispatches_them_after_resuming():
     assert len(queue.take_due(NOW)) == 1
 
 
-def test_run_now_ignores_schedule_pause_and_a_running_attempt():
+def test_run_now_dispatches_despite_a_schedule_a_pause_and_a_running_attempt():
     queue = a_queue(limits={"max_concurrent_dispatches": 1})
     queue.create(a_task(schedule_time=NOW + a_second(100)), NOW)
     queue.pause()
@@ -234,7 +234,7 @@ def test_run_now_ignores_schedule_pause_and_a_running_attempt():
     assert queue.take_due(NOW + a_second(1000)) == []
 
 
-def test_the_answer_to_a_deleted_task_only_frees_its_permit():
+def test_the_response_to_a_deleted_task_only_frees_its_permit():
     queue = a_queue(limits={"max_concurrent_dispatches": 1})
     queue.create(a_task("deleted"), NOW)
     (attempt,) = queue.take_due(NOW)
@@ -245,7 +245,7 @@ def test_the_answer_to_a_deleted_task_only_frees_its_permit():
 
 
 @given(st.lists(st.sampled_from(["create", "take", "ok", "fail", "wait"]), max_size=60))
-def test_every_task_is_scheduled_or_in_flight_or_gone(steps):
+def test_every_task_is_scheduled_in_flight_or_gone_after_any_steps(steps):
     queue, now, created, in_flight = a_queue(retry={"max_attempts": 3}), NOW, 0, []
     ended = 0
     for step in steps:

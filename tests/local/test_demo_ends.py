@@ -1,7 +1,7 @@
-"""`scripts/demo` ends with the reason when functions fail or the visit is held.
+"""`scripts/demo` ends with the reason when functions fail or the visit waits for a dependency.
 
-The stack runs with the visits in memory, so that the functions are in this process and can be
-broken here.
+The stack keeps the visits in memory, so that the functions run in the process of the tests and the
+tests can break them.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ PLENTY_S = 600.0
 
 
 class Demo:
-    """A demo with scripted speech, and its output."""
+    """Runs the demo with scripted speech, and keeps its output."""
 
     def __init__(self) -> None:
         self._output = io.StringIO()
@@ -96,7 +96,7 @@ async def test_a_demo_without_faults_completes(demo: Demo) -> None:
         ("summarize", ("is at transcript ready", "A task got 500", "summary, RuntimeError")),
     ],
 )
-async def test_a_function_that_fails_each_time_ends_the_demo_with_its_error(
+async def test_a_function_that_fails_at_every_call_ends_the_demo_with_that_error(
     demo: Demo, monkeypatch: pytest.MonkeyPatch, step: str, reasons: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr({"accept": accept, "summarize": summarize}[step], step, bug)
@@ -106,7 +106,7 @@ async def test_a_function_that_fails_each_time_ends_the_demo_with_its_error(
     assert CANARY not in demo.printed
 
 
-async def test_a_scheduled_function_that_fails_is_named(
+async def test_the_demo_names_a_scheduled_function_that_fails(
     demo: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recover, "wake_due", bug)
@@ -115,7 +115,7 @@ async def test_a_scheduled_function_that_fails_is_named(
     assert "The job wake-due-visits got 500" in demo.printed
 
 
-async def test_a_held_visit_ends_the_demo_with_the_start_of_the_hold(
+async def test_a_visit_that_waits_for_a_dependency_ends_the_demo_with_the_start_of_the_wait(
     demo: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refused(*_: object, **__: object) -> str:

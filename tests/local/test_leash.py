@@ -1,4 +1,4 @@
-"""No process of the stack outlives the launcher, for any end of the launcher."""
+"""No process of the stack outlives the launcher, however the launcher ends."""
 
 import asyncio
 import os
@@ -35,14 +35,14 @@ for name in sys.argv[2:]:
     signal.signal(signal.Signals[name], signal.SIG_IGN)
 asyncio.run(main(Path(sys.argv[1])))
 """
-"""It sets its signal handlers; otherwise it would inherit them from the shell of the tests."""
+"""A launcher that sets its signal handlers, because it would inherit those of the tests' shell."""
 
 
 @asynccontextmanager
 async def launcher(
     folder: Path, *, ignored: Sequence[signal.Signals] = ()
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Start a launcher of a family in its own process; returns when the family is up."""
+    """Start a launcher in its own process; enter the context when its family of processes is up."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", LAUNCHER, str(folder), *(each.name for each in ignored)),
         cwd=REPOSITORY,
@@ -60,7 +60,7 @@ async def launcher(
 
 
 def await_end_of(processes: list[int], timeout_s: float = 10) -> None:
-    """Poll until the processes have ended; they are not children of this process."""
+    """Poll until the processes have ended; wait() is impossible, as they are not our children."""
     deadline = time.monotonic() + timeout_s
     while left := [pid for pid in processes if runs(pid)]:
         assert time.monotonic() < deadline, f"still running: {left}"
@@ -68,7 +68,7 @@ def await_end_of(processes: list[int], timeout_s: float = 10) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
-async def test_no_process_survives_a_signal_to_the_launcher(
+async def test_a_signal_that_ends_the_launcher_ends_all_its_processes(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     async with launcher(tmp_path) as process:
@@ -79,7 +79,7 @@ async def test_no_process_survives_a_signal_to_the_launcher(
 
 
 async def test_a_launcher_that_ignores_sighup_runs_until_it_is_stopped(tmp_path: Path) -> None:
-    """As under nohup; a background job of a script ignores Ctrl-C in the same way."""
+    """nohup ignores SIGHUP like this; a script's background job ignores SIGINT in the same way."""
     ignored = (signal.SIGHUP, signal.SIGINT)
     async with launcher(tmp_path, ignored=ignored) as process:
         for number in ignored:
@@ -96,14 +96,14 @@ def parent_of(pid: int) -> int:
     return int(stat.rpartition(")")[2].split()[1])
 
 
-async def test_killing_the_leash_ends_the_command(tmp_path: Path) -> None:
+async def test_killing_the_leash_process_ends_the_command(tmp_path: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("PR_SET_PDEATHSIG is Linux only")
     async with launcher(tmp_path):
         _, parent, _ = family_members = pids(tmp_path)
         os.kill(parent_of(parent), signal.SIGKILL)
         await_end_of([parent])
-        for pid in family_members:  # a known limit: without the leash the others are not ended
+        for pid in family_members:  # a known limit: without the leash, children keep running
             if runs(pid):
                 os.kill(pid, signal.SIGKILL)
 
@@ -121,12 +121,12 @@ def leashed(*command: str) -> subprocess.Popen[bytes]:
     ("code", "answer"),
     [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)],
 )
-def test_the_exit_code_is_the_command_s(code: str, answer: int) -> None:
+def test_the_leash_ends_with_the_exit_code_of_its_command(code: str, answer: int) -> None:
     with leashed("sh", "-c", code) as process:
         assert process.wait(timeout=10) == answer
 
 
-def test_a_command_that_cannot_be_started_is_named(tmp_path: Path) -> None:
+def test_the_leash_names_a_command_that_cannot_be_started(tmp_path: Path) -> None:
     with leashed(str(tmp_path)) as process:
         assert process.stdout is not None
         assert process.stdout.read() == f"cannot start {tmp_path}: Permission denied\n".encode()
@@ -174,7 +174,7 @@ def test_the_command_inherits_no_ignored_or_blocked_signal(inherited: str) -> No
     assert {int(mask, 16) & settable for mask in masks.values()} == {0}, masks
 
 
-def test_the_descendants_of_the_command_end_with_it() -> None:
+def test_the_leash_ends_the_descendants_of_its_command() -> None:
     with leashed("sh", "-c", "sleep 3600 & echo $!") as process:
         assert process.stdout is not None
         left = int(process.stdout.readline())

@@ -1,4 +1,4 @@
-"""Free ports: the preferred one when it is free, and never the same one twice."""
+"""`free_ports` picks the preferred port if it is free, and never picks a port twice."""
 
 import socket
 
@@ -16,14 +16,14 @@ def test_another_port_is_picked_when_the_preferred_one_is_taken() -> None:
         assert free_ports({"wanted": taken})["wanted"] != taken
 
 
-def test_a_listener_on_all_addresses_counts_too() -> None:
+def test_a_port_bound_on_all_addresses_is_not_picked() -> None:
     with socket.create_server(("0.0.0.0", 0)) as listener:
-        listener.settimeout(0)  # it only occupies the port
+        listener.settimeout(0)  # this socket only occupies the port
         taken = listener.getsockname()[1]
         assert free_ports({"wanted": taken})["wanted"] != taken
 
 
-def test_no_two_names_get_the_same_port() -> None:
+def test_two_names_never_get_the_same_port() -> None:
     names = [str(number) for number in range(50)]
     assert len(set(free_ports(dict.fromkeys(names, 0)).values())) == 50
     shared = free_ports({"any": 0})["any"]
@@ -31,10 +31,10 @@ def test_no_two_names_get_the_same_port() -> None:
     assert ports["one"] == shared != ports["other"]
 
 
-def test_picked_ports_can_be_bound_at_once() -> None:
+def test_picked_ports_can_be_bound_immediately() -> None:
     for port in free_ports({"one": 0, "other": 0}).values():
         socket.create_server((LOOPBACK, port)).close()
 
 
-def test_names_keep_their_order() -> None:
+def test_picked_ports_are_in_the_order_of_the_names() -> None:
     assert list(free_ports({"b": 0, "a": 0, "c": 0})) == ["b", "a", "c"]

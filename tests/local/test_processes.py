@@ -39,14 +39,16 @@ class TestStarting:
         ):
             assert ready == ["first", "second", "third"]
 
-    async def test_a_process_waits_only_for_those_it_names(self, tmp_path: Path) -> None:
+    async def test_a_process_starts_when_the_processes_it_names_are_ready(
+        self, tmp_path: Path
+    ) -> None:
         ready: list[str] = []
 
         async def after_the_others() -> bool:
             return {"quick", "last"} <= set(ready)
 
         stack = [
-            idle("slow", ready=after_the_others),  # ready only if the others do not wait for it
+            idle("slow", ready=after_the_others),  # ready only after two later processes
             idle("quick", after=()),
             idle("last", after=("quick",)),
         ]
@@ -89,7 +91,9 @@ class TestStarting:
         async with Processes([greeter], run_dir=tmp_path):
             assert log.read_text() == f"hello {tmp_path / 'folder'}\n"
 
-    def test_an_impossible_plan_is_refused(self, tmp_path: Path) -> None:
+    def test_a_process_that_waits_for_an_unknown_or_later_process_is_refused(
+        self, tmp_path: Path
+    ) -> None:
         with pytest.raises(ValueError, match="two processes are named twin"):
             Processes([idle("twin"), idle("twin")], run_dir=tmp_path)
         with pytest.raises(ValueError, match="first starts after later, which"):
@@ -132,14 +136,16 @@ class TestFailing:
             async with Processes([absent], run_dir=tmp_path):
                 pytest.fail("it counted as ready")
 
-    async def test_a_failure_during_the_start_stops_the_others(self, tmp_path: Path) -> None:
+    async def test_a_failed_start_stops_the_processes_that_already_run(
+        self, tmp_path: Path
+    ) -> None:
         stack = [family(tmp_path), python("broken", "raise SystemExit(3)", ready=port_open(1))]
         with pytest.raises(ProcessDied, match="exit code 3"):
             async with Processes(stack, run_dir=tmp_path):
                 pytest.fail("it counted as ready")
         assert not survivors(tmp_path)
 
-    async def test_a_death_during_the_start_ends_the_start(self, tmp_path: Path) -> None:
+    async def test_the_start_fails_when_a_started_process_ends(self, tmp_path: Path) -> None:
         async def never() -> bool:
             if mortal := pids(tmp_path):
                 os.kill(mortal[1], signal.SIGKILL)
@@ -151,18 +157,18 @@ class TestFailing:
             ):
                 pytest.fail("it counted as ready")
 
-    async def test_a_later_death_is_noticed(self, tmp_path: Path) -> None:
+    async def test_waiting_for_the_stack_fails_when_a_process_ends(self, tmp_path: Path) -> None:
         async with Processes([idle("other"), family(tmp_path)], run_dir=tmp_path) as stack:
             os.kill(int((tmp_path / "parent.pid").read_text()), signal.SIGKILL)
             with pytest.raises(ProcessDied, match="family ended by itself with exit code 137"):
                 await stack.wait()
             assert stack.is_running("other")
             assert not stack.is_running("family")
-            assert not survivors(tmp_path)  # its children have ended too
+            assert not survivors(tmp_path)  # the children of the killed process have ended too
 
 
 class TestStopping:
-    async def test_the_last_process_of_the_list_stops_first(self, tmp_path: Path) -> None:
+    async def test_processes_stop_in_the_reverse_order_of_the_list(self, tmp_path: Path) -> None:
         order = tmp_path / "order"
 
         def up(name: str) -> Process:
@@ -191,7 +197,9 @@ class TestStopping:
                 raise KeyError("mine")
         assert not survivors(tmp_path)
 
-    async def test_a_cancellation_during_the_stop_skips_the_grace(self, tmp_path: Path) -> None:
+    async def test_a_second_cancellation_during_the_stop_skips_the_grace_period(
+        self, tmp_path: Path
+    ) -> None:
         async def stack() -> None:
             async with Processes([family(tmp_path, "deaf", grace_s=3600)], run_dir=tmp_path):
                 up.set()
@@ -210,7 +218,9 @@ class TestStopping:
 
 
 class TestChaos:
-    async def test_a_killed_process_starts_again_and_keeps_its_log(self, tmp_path: Path) -> None:
+    async def test_a_killed_process_can_be_started_again_and_keeps_its_log(
+        self, tmp_path: Path
+    ) -> None:
         async with Processes([family(tmp_path, "deaf", grace_s=0.2)], run_dir=tmp_path) as stack:
             await stack.kill("family")
             assert not stack.is_running("family")
@@ -225,7 +235,9 @@ class TestChaos:
                 await stack.start("family")
         assert not survivors(tmp_path)
 
-    async def test_neither_stop_nor_kill_counts_as_a_death(self, tmp_path: Path) -> None:
+    async def test_a_process_that_was_stopped_or_killed_on_purpose_is_not_reported(
+        self, tmp_path: Path
+    ) -> None:
         async with Processes([idle("one"), idle("two")], run_dir=tmp_path) as stack:
             waiting = asyncio.create_task(stack.wait())
             await stack.kill("one")

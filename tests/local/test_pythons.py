@@ -1,6 +1,6 @@
 """scripts/test-pythons runs its commands on each Python, in clones that are removed afterwards.
 
-The test checkout has stand-ins for the called scripts, which note their folder and arguments.
+In the checkout of the tests, stubs replace the called scripts and note their folder and arguments.
 """
 
 import os
@@ -30,7 +30,7 @@ echo "demo ${PWD##*/} CI=${CI-unset} $*" >>"$NOTES"
 
 
 class Checkout:
-    """A repository with scripts/test-pythons, the stand-ins and their notes."""
+    """A repository with scripts/test-pythons, the stub scripts and their notes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root / "checkout"
@@ -69,7 +69,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def on(version: str) -> list[str]:
-    """The commands on one version, in CI."""
+    """The commands that run on one Python version in CI."""
     return [
         f"setup /the/python{version}",
         f"test {version} unset --fast tests",
@@ -78,7 +78,7 @@ def on(version: str) -> list[str]:
     ]
 
 
-def test_the_oldest_and_the_newest_python_run_in_temporary_clones(
+def test_the_commands_run_on_the_oldest_and_newest_python_in_temporary_clones(
     checkout: Checkout,
 ) -> None:
     done = checkout.run(PYTHON="python-of-the-caller")
@@ -87,7 +87,7 @@ def test_the_oldest_and_the_newest_python_run_in_temporary_clones(
     assert list(checkout.temporary.iterdir()) == []
 
 
-def test_other_versions_can_be_named(checkout: Checkout) -> None:
+def test_the_commands_run_on_the_versions_named_as_arguments(checkout: Checkout) -> None:
     assert checkout.run("3.12").returncode == 0
     assert checkout.notes == on("3.12")
 
@@ -108,7 +108,7 @@ def test_outside_of_ci_a_missing_python_is_reported_and_the_others_run(checkout:
     ]
 
 
-def test_a_failure_ends_the_run_and_removes_the_clone(checkout: Checkout) -> None:
+def test_a_failed_command_ends_the_run_and_removes_the_clone(checkout: Checkout) -> None:
     assert checkout.run(FAILS="3").returncode == 3
     assert checkout.notes == on("3.11")[:2]
     assert list(checkout.temporary.iterdir()) == []

@@ -36,7 +36,7 @@ def heard(engine):
 
 @pytest.mark.speech
 class TestEngine:
-    def test_the_words_and_the_speakers_are_right(self, heard):
+    def test_the_sample_is_transcribed_with_few_word_and_speaker_errors(self, heard):
         words = [
             (turn.speaker, word) for turn in heard.utterances for word in normalised(turn.text)
         ]
@@ -50,7 +50,7 @@ class TestEngine:
     def test_every_medication_is_recognized(self, heard, medication):
         assert medication in " ".join(word.text for word in heard.words).lower()
 
-    def test_the_rest_of_the_answer_is_plausible(self, heard):
+    def test_the_duration_confidences_and_times_of_the_transcript_are_plausible(self, heard):
         assert heard.language_code == "en"
         assert heard.language_confidence > 0.9
         assert heard.speech_share > 0.9
@@ -58,7 +58,9 @@ class TestEngine:
         starts = [word.start for word in heard.words]
         assert starts == sorted(starts)
 
-    def test_files_without_speech_fail_with_the_messages_of_the_service(self, engine, tmp_path):
+    def test_files_without_speech_fail_with_the_error_messages_of_the_service(
+        self, engine, tmp_path
+    ):
         from infra.local.speech.recognition import RecognitionFailed
 
         for content, message in [
@@ -76,7 +78,7 @@ class TestEngine:
         heard = engine.transcribe(tmp_path / "file", params, threading.Event())
         assert (heard.words, heard.utterances, heard.speech_share) == ((), (), 0.0)
 
-    async def test_the_whole_server_completes_a_job(self, engine):
+    async def test_the_server_completes_a_job_with_the_real_engine(self, engine):
         from infra.local.speech.engine import EngineRecognizer
         from infra.local.speech.server import Options, create_app
         from tests.support.speech_server import serving
@@ -97,15 +99,15 @@ class TestEngine:
         assert done["error"].startswith("Audio speech threshold 0.0 is below")
 
 
-def test_the_recording_was_made_from_the_present_text():
-    """When this fails: scripts/make_sample."""
+def test_the_sample_recording_was_made_from_the_current_text():
+    """If this test fails, run scripts/make_sample."""
     digest = hashlib.sha256((SAMPLES / "visit.txt").read_bytes()).hexdigest()
     av = pytest.importorskip("av", exc_type=ImportError)
     with av.open(str(SAMPLES / "visit.m4a")) as recording:
         assert recording.metadata["comment"].endswith(digest)
 
 
-def test_the_recording_is_small_enough_for_the_repository():
+def test_the_sample_recording_is_small_enough_for_the_repository():
     assert (SAMPLES / "visit.m4a").stat().st_size < 1_000_000
 
 
@@ -122,22 +124,22 @@ class TestWordErrors:
             ("one two twenty", "1 2 20"),
         ],
     )
-    def test_different_spellings_of_a_word_are_equal(self, text, words):
+    def test_different_spellings_of_a_word_are_normalized_to_one(self, text, words):
         assert normalised(text) == words.split()
 
-    def test_errors_are_insertions_deletions_and_substitutions(self):
+    def test_the_word_error_rate_counts_insertions_deletions_and_substitutions(self):
         said = [("D", word) for word in ["a", "b", "c", "d"]]
         heard = [("A", word) for word in ["a", "x", "d", "e"]]
         assert compare(said, heard).errors == 3
 
-    def test_only_the_consistency_of_speaker_labels_counts(self):
+    def test_the_speaker_accuracy_ignores_the_names_of_speaker_labels(self):
         said = [("D", "a"), ("P", "b"), ("D", "c"), ("P", "d")]
         heard = [("B", "a"), ("A", "b"), ("B", "c"), ("B", "d")]
         assert compare(said, heard).speaker_accuracy == 0.75
 
 
 def wav(*, samples: int) -> bytes:
-    """Silence, 16 bit mono at 16 kHz."""
+    """Return silence as WAV: 16 bit, mono, 16 kHz."""
     size = 2 * samples
     head = b"RIFF" + (36 + size).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
     form = (1, 2), (1, 2), (16_000, 4), (32_000, 4), (2, 2), (16, 2)

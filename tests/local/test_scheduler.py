@@ -1,4 +1,4 @@
-"""The local Cloud Scheduler: the pure job, and the server called by the real SDK client."""
+"""The local Cloud Scheduler: a job as pure functions, and the server with the real SDK client."""
 
 import asyncio
 import signal
@@ -41,7 +41,7 @@ def scheduled(every: timedelta | None = None, **fields) -> ScheduledJob:
     return ScheduledJob(checked_job(a_job(**fields), NOON), NOON, every)
 
 
-# The pure job
+# The job as pure functions
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_job_ticks_by_its_schedule_in_its_time_zone(schedule, time_zone, tick)
     assert run.scheduled_at == tick
 
 
-def test_every_overrides_the_schedule_with_a_fixed_interval():
+def test_the_option_every_replaces_the_schedule_by_a_fixed_interval():
     job = scheduled(every=timedelta(seconds=5))
     assert job.next_wake() == NOON + timedelta(seconds=5)
     (run,) = job.take_due(NOON + timedelta(seconds=6))
@@ -116,14 +116,14 @@ def test_a_failed_run_is_retried_with_backoff_for_the_same_tick():
     assert job.next_wake() == tick + minutes(60), "two retries, no more"
 
 
-def test_a_retry_after_the_next_tick_is_not_made():
+def test_a_failed_run_is_not_retried_after_the_next_tick():
     job = scheduled(retry_config={"retry_count": 1, "min_backoff_duration": minutes(2)})
     tick = job.next_wake()
     job.finish(job.take_due(tick)[0], ERROR, tick)
     assert job.next_wake() == tick + minutes(1)
 
 
-# The server
+# The server with the real SDK client
 
 
 def sdk_client(port: int) -> scheduler_v1.CloudSchedulerAsyncClient:
@@ -141,7 +141,7 @@ async def worker():
 
 @pytest.fixture
 async def client():
-    """A server whose jobs tick every 50 ms."""
+    """The client of a server whose jobs tick every 50 ms."""
     async with scheduler.serving(0, every=timedelta(milliseconds=50)) as (port, ticking):
         sdk = sdk_client(port)
         yield sdk
@@ -149,7 +149,7 @@ async def client():
         await sdk.transport.close()
 
 
-async def test_a_run_arrives_with_the_documented_headers_and_a_token(client, worker):
+async def test_a_scheduled_request_has_the_documented_headers_and_a_token(client, worker):
     target = {
         "uri": f"{worker.url}/wake",
         "body": b"{}",
@@ -193,7 +193,7 @@ async def test_a_job_does_not_overlap_itself_unless_forced(client, worker):
     await worker.received(3)
 
 
-async def test_a_paused_job_runs_only_by_hand_and_a_resumed_one_ticks(client, worker):
+async def test_a_paused_job_runs_only_on_request_and_a_resumed_job_ticks(client, worker):
     await client.create_job(parent=LOCATION, job=a_job(worker.url))
     paused = await client.pause_job(name=NAME)
     assert paused.state == State.PAUSED
@@ -247,12 +247,12 @@ async def test_jobs_can_be_listed_updated_and_deleted(client, worker):
     ],
     ids=str,
 )
-async def test_requests_that_the_service_refuses_are_refused(client, fields):
+async def test_the_local_scheduler_refuses_requests_that_the_real_service_refuses(client, fields):
     with pytest.raises(exceptions.InvalidArgument):
         await client.create_job(parent=LOCATION, job=a_job(**fields))
 
 
-async def test_the_command_ticks_and_stops_promptly(worker):
+async def test_the_scheduler_command_calls_its_job_and_stops_promptly(worker):
     command = (sys.executable, "-m", "infra.local.scheduler", "--port", "0", "--every", "0.05")
     process = await asyncio.create_subprocess_exec(
         *command, "--job", f"wake={worker.url}/wake", stderr=asyncio.subprocess.PIPE

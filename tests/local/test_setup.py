@@ -1,7 +1,7 @@
 """scripts/setup creates the environment of the lock once, and repairs an incomplete one.
 
-The script really runs, in a separate checkout without the network. The lock names wheels made here;
-one is a stand-in for uv that notes its arguments and calls pip.
+The tests run the real script in a separate checkout without the network. The lock names wheels that
+the tests make, among them a stub of uv that notes its arguments and calls pip.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Checkout:
         (self.root / "requirements.txt").write_text("\n".join(lines) + "\n")
 
     def wheel(self, name: str, version: str, files: dict[str, str]) -> str:
-        """Make a wheel; returns its lines for the lock, in the layout of uv and pip-tools."""
+        """Make a wheel; return the lines that name it in a lock file of uv and pip-tools."""
         info = f"{name}-{version}.dist-info"
         files = files | {
             f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
@@ -77,7 +77,7 @@ class Checkout:
         )
 
     def probe(self) -> str:
-        """The version of the package `probe` in .venv, or Python's error message."""
+        """Return the version of the package `probe` in .venv, or Python's error message."""
         command = [".venv/bin/python", "-c", "import probe; print(probe.VERSION)"]
         done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
         return done.stdout.strip() or done.stderr
@@ -89,7 +89,7 @@ def _record_hash(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout in which scripts/setup has run; each test leaves it complete."""
+    """A checkout in which scripts/setup has run; each test leaves its environment complete."""
     made = Checkout(tmp_path_factory.mktemp("checkout"))
     (made.root / "scripts").mkdir()
     shutil.copy(SETUP, made.root / "scripts")
@@ -99,21 +99,23 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return made
 
 
-def test_setup_creates_the_environment_of_the_lock(checkout: Checkout) -> None:
+def test_setup_installs_the_packages_of_the_lock_in_a_new_environment(checkout: Checkout) -> None:
     assert checkout.probe() == "1.0"
 
 
-def test_a_second_run_does_nothing_and_prints_nothing(checkout: Checkout) -> None:
+def test_a_second_run_of_setup_changes_nothing_and_prints_nothing(checkout: Checkout) -> None:
     done = checkout.setup()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_sourcing_the_script_runs_it_and_continues(checkout: Checkout) -> None:
+def test_a_script_that_sources_setup_runs_it_and_continues(checkout: Checkout) -> None:
     done = checkout.setup("source scripts/setup && echo went on")
     assert (done.returncode, done.stdout) == (0, "went on\n")
 
 
-def test_uv_installs_a_changed_lock_that_contains_uv(checkout: Checkout) -> None:
+def test_setup_installs_a_changed_lock_with_the_uv_that_the_lock_contains(
+    checkout: Checkout,
+) -> None:
     stand_in = checkout.wheel("uv", "1.0", {"uv-1.0.data/scripts/uv": STAND_IN_FOR_UV})
     checkout.lock(checkout.wheel("probe", "2.0", {"probe.py": "VERSION = '2.0'\n"}), stand_in)
     done = checkout.setup()
@@ -124,7 +126,7 @@ def test_uv_installs_a_changed_lock_that_contains_uv(checkout: Checkout) -> None
     assert call.endswith("--require-hashes requirements.txt")
 
 
-def test_a_wrong_hash_is_refused_and_the_next_run_replaces_the_remains(
+def test_setup_refuses_a_wrong_hash_and_the_next_run_replaces_the_partial_environment(
     checkout: Checkout,
 ) -> None:
     right = checkout.wheel("probe", "3.0", {"probe.py": "VERSION = '3.0'\n"})
@@ -144,7 +146,7 @@ def test_a_wrong_hash_is_refused_and_the_next_run_replaces_the_remains(
     assert checkout.probe() == "3.0"
 
 
-def test_a_request_for_another_version_replaces_the_environment(
+def test_setup_replaces_the_environment_when_another_python_version_is_requested(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     other = stand_in(tmp_path / "python3.13", "3.13.99")
@@ -157,7 +159,7 @@ def test_a_request_for_another_version_replaces_the_environment(
     assert checkout.setup().stderr == "", "it has the version that is asked for"
 
 
-async def test_two_concurrent_runs_after_a_killed_one_complete_the_environment(
+async def test_two_concurrent_runs_of_setup_complete_the_environment_that_a_killed_run_left(
     checkout: Checkout,
 ) -> None:
     """The second run waits for the first."""
@@ -186,7 +188,7 @@ async def test_two_concurrent_runs_after_a_killed_one_complete_the_environment(
     assert checkout.setup().stderr == ""
 
 
-def test_without_a_suitable_python_the_error_is_one_sentence(tmp_path: Path) -> None:
+def test_setup_without_a_suitable_python_prints_a_one_sentence_error(tmp_path: Path) -> None:
     empty = Checkout(tmp_path)
     (tmp_path / "scripts").mkdir()
     shutil.copy(SETUP, tmp_path / "scripts")

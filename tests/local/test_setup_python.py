@@ -1,6 +1,6 @@
-"""scripts/setup takes a supported Python, the deployed version first, also from pyenv.
+"""scripts/setup takes a supported Python, also from pyenv, and prefers the deployed version.
 
-The interpreters are stand-ins: this interpreter, which reports another version.
+The interpreters are stubs: each one runs the interpreter of the tests and reports another version.
 """
 
 import os
@@ -19,7 +19,7 @@ TOOLS = ("bash", "env", "dirname", "cat", "sort")
 
 
 class Machine:
-    """A machine with the Pythons of a test, and a checkout without .venv."""
+    """Folders of stub Pythons, and a checkout without .venv."""
 
     def __init__(self, root: Path) -> None:
         self.path = root / "bin"
@@ -35,7 +35,7 @@ class Machine:
         return stand_in(self.path / name, version)
 
     def pyenv_has(self, version: str) -> Path:
-        """A version that pyenv has installed but not selected: its shim fails."""
+        """Install a stub version in pyenv without selecting it, so that its shim fails."""
         name = f"python{version.rpartition('.')[0]}"
         executable(self.path / name, SHIM)
         return stand_in(self.pyenv / "versions" / version / "bin" / name, version)
@@ -58,7 +58,9 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.mark.parametrize("minor", range(9, 17))
-def test_the_supported_versions_are_those_of_the_project(machine: Machine, minor: int) -> None:
+def test_setup_takes_exactly_the_python_versions_that_the_project_supports(
+    machine: Machine, minor: int
+) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     machine.has("python3", f"3.{minor}.1")
     found = machine.which()
@@ -78,7 +80,7 @@ def test_the_supported_versions_are_those_of_the_project(machine: Machine, minor
         (("3.11", "3.14"), "3.11"),
     ],
 )
-def test_the_deployed_version_is_preferred(
+def test_setup_prefers_the_deployed_python_version(
     machine: Machine, there: tuple[str, ...], taken: str
 ) -> None:
     for version in there:
@@ -86,7 +88,7 @@ def test_the_deployed_version_is_preferred(
     assert machine.taken() == str(machine.path / f"python{taken}")
 
 
-def test_only_the_requested_python_is_taken(machine: Machine) -> None:
+def test_setup_takes_only_the_requested_python(machine: Machine) -> None:
     machine.has("python3.12", "3.12.1")
     other = machine.has("python3.11", "3.11.1")
     assert machine.taken(PYTHON="python3.11") == str(other)
@@ -94,14 +96,14 @@ def test_only_the_requested_python_is_taken(machine: Machine) -> None:
     assert "python3.13 (does not run)" in machine.which(PYTHON="python3.13").stderr
 
 
-def test_a_python_in_a_folder_with_a_space_is_taken(machine: Machine, tmp_path: Path) -> None:
+def test_setup_takes_a_python_in_a_folder_with_a_space(machine: Machine, tmp_path: Path) -> None:
     spaced = stand_in(tmp_path / "a folder" / "python", "3.12.0")
     assert machine.taken(PYTHON=str(spaced)) == str(spaced)
 
 
 @pytest.mark.parametrize("python", ["", "python3.12"])
 @pytest.mark.parametrize("found_by", ["variable", "command", "home"])
-def test_a_version_that_pyenv_has_not_selected_is_found(
+def test_setup_finds_a_python_that_pyenv_has_installed_but_not_selected(
     machine: Machine, found_by: str, python: str
 ) -> None:
     machine.has("python3.11", "3.11.1")
@@ -116,7 +118,7 @@ def test_a_version_that_pyenv_has_not_selected_is_found(
     assert machine.taken(PYTHON=python, **env) == str(newest)
 
 
-def test_a_working_environment_is_kept_without_a_requested_python(machine: Machine) -> None:
+def test_setup_keeps_a_working_environment_when_no_python_is_requested(machine: Machine) -> None:
     machine.has("python3.12", "3.12.1")
     kept = stand_in(machine.script.parents[1] / ".venv" / "bin" / "python", "3.13.0")
     assert machine.taken() == str(kept)

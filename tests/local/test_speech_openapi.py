@@ -1,6 +1,6 @@
 """Every response of the speech server is valid under AssemblyAI's published OpenAPI document.
 
-This project does not contain the document. LUMIMD_REFERENCE_DIR names the folder with
+This repository does not contain the OpenAPI document. LUMIMD_REFERENCE_DIR names the folder with
 assemblyai-openapi.json; the default is ../shared/reference beside the checkout.
 """
 
@@ -83,7 +83,9 @@ async def http(server: RunningServer) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.mark.parametrize("options", [PLAIN, EVERYTHING])
 @pytest.mark.parametrize("script", [Script(), Script(silence=True), Script(error="broken")])
-async def test_a_transcript_is_valid_in_every_state(server, http, options, script):
+async def test_the_response_with_a_transcript_is_valid_in_every_state(
+    server, http, options, script
+):
     server.script(script)
     created = (await http.post("/v2/transcript", json=options)).json()
     assert_fits("Transcript", created)
@@ -93,7 +95,7 @@ async def test_a_transcript_is_valid_in_every_state(server, http, options, scrip
     assert_fits("TranscriptList", (await http.get("/v2/transcript")).json())
 
 
-async def test_running_jobs_and_pages_are_valid(server, http):
+async def test_the_responses_for_running_jobs_and_list_pages_are_valid(server, http):
     server.script(Script(delay_s=3600))
     for _ in range(3):
         created = (await http.post("/v2/transcript", json=PLAIN)).json()
@@ -103,7 +105,7 @@ async def test_running_jobs_and_pages_are_valid(server, http):
     assert_fits("TranscriptList", (await http.get(page["page_details"]["prev_url"])).json())
 
 
-async def test_uploads_and_errors_are_valid(http):
+async def test_upload_and_error_responses_are_valid(http):
     assert_fits("UploadedFile", (await http.post("/v2/upload", content=b"audio")).json())
     assert_fits("Error", (await http.get("/v2/transcript/unknown")).json())
     assert_fits("Error", (await http.post("/v2/transcript", json={})).json())

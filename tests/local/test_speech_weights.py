@@ -1,4 +1,4 @@
-"""Weights are found in the documented order and refused when their hash is unexpected."""
+"""Model weights are found in the documented order and refused if their hash is unexpected."""
 
 import hashlib
 import pickle
@@ -23,7 +23,7 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 class TestWhisper:
     @pytest.fixture
     def packages(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-        """Two small packages whose contents match the recorded hashes."""
+        """Two small stub packages of weights; the expected hashes are set to those of the stubs."""
         files = {"config.json": b"c", "tokenizer.json": b"t", "vocabulary.txt": b"v"}
         for name in weights.WHISPER_PACKAGES:
             (tmp_path / name / "data").mkdir(parents=True)
@@ -38,7 +38,9 @@ class TestWhisper:
         monkeypatch.setattr(weights, "_package_folder", lambda name: tmp_path / name)
         return tmp_path
 
-    def test_the_users_own_folder_precedes_the_packages(self, packages, monkeypatch, tmp_path):
+    def test_weights_in_the_folder_of_the_user_precede_those_of_the_packages(
+        self, packages, monkeypatch, tmp_path
+    ):
         own = tmp_path / "own"
         own.mkdir()
         monkeypatch.setenv("WHISPER_MODEL_DIR", str(own))
@@ -47,28 +49,28 @@ class TestWhisper:
         (own / "model.bin").touch()
         assert weights.whisper_model() == own
 
-    def test_the_parts_of_the_packages_are_assembled_once(self, packages):
+    def test_a_model_is_assembled_once_from_the_parts_in_the_packages(self, packages):
         folder = weights.whisper_model()
         assert (folder / "model.bin").read_bytes() == b"onetwo"
         assert folder.parent == packages / "cache"
         (packages / weights.WHISPER_PACKAGES[0] / "data" / "model.bin.part1").unlink()
         assert weights.whisper_model() == folder
 
-    def test_parts_with_another_hash_are_refused(self, packages):
+    def test_weight_parts_with_an_unexpected_hash_are_refused(self, packages):
         part = packages / weights.WHISPER_PACKAGES[1] / "data" / "model.bin.part2"
         part.write_bytes(b"evil")
         with pytest.raises(WeightsError, match="Refusing"):
             weights.whisper_model()
         assert list((packages / "cache").iterdir()) == []
 
-    def test_a_cached_model_is_checked_again(self, packages):
+    def test_the_hash_of_a_cached_model_is_checked_at_each_use(self, packages):
         (weights.whisper_model() / "model.bin").write_bytes(b"evil")
         with pytest.raises(WeightsError, match="Refusing"):
             weights.whisper_model()
 
 
 class TestVoiceEncoder:
-    def test_a_file_with_another_hash_is_refused(self, monkeypatch, tmp_path):
+    def test_a_weights_file_with_an_unexpected_hash_is_refused(self, monkeypatch, tmp_path):
         file = tmp_path / "encoder.pt"
         file.write_bytes(b"evil")
         monkeypatch.setenv("VOICE_ENCODER_FILE", str(file))
@@ -82,7 +84,7 @@ class TestVoiceEncoder:
 
 
 class TestLegacyFormat:
-    """Files written here by hand, as torch's _legacy_save writes them."""
+    """Tests with files built by hand in the format of torch's _legacy_save."""
 
     MAGIC = 0x1950A86A20F9469CFC6C
     # {"model_state": {"w": _rebuild_tensor_v2(storage "7", offset 1, (2, 2), strides (1, 2))}}
@@ -105,10 +107,10 @@ class TestLegacyFormat:
         tensors = load_tensors(self.written(tmp_path, self.SAVED), "model_state")
         np.testing.assert_array_equal(tensors["w"], [[1, 3], [2, 4]])
 
-    def test_any_other_name_is_not_run(self, tmp_path):
+    def test_a_pickle_that_names_any_other_function_is_refused(self, tmp_path):
         with pytest.raises(NotALegacyFile, match=r"posix\.system is not allowed"):
             load_tensors(self.written(tmp_path, b"cposix\nsystem\n(S'true'\ntR."), "model_state")
 
-    def test_another_format_is_refused(self, tmp_path):
+    def test_a_file_without_the_magic_number_is_refused(self, tmp_path):
         with pytest.raises(NotALegacyFile, match="magic"):
             load_tensors(self.written(tmp_path, self.SAVED, magic=1), "model_state")

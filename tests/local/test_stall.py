@@ -1,4 +1,4 @@
-"""A visit without progress is detected; running recognition is progress, also when slow."""
+"""A visit without progress is detected; running recognition counts as progress, however slow."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -14,23 +14,23 @@ NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
 def idle_after(*looks: Signs) -> float:
-    """Hours without progress of a watch that looks every hour, after these looks."""
+    """Return the hours without progress after these hourly looks at the signs of progress."""
     watch = Watch(0)
     for number, signs in enumerate(looks, start=1):
         watch.note(signs, number * HOUR_S)
     return watch.idle_s(len(looks) * HOUR_S) / HOUR_S
 
 
-def test_a_visit_that_no_function_stores_is_idle_from_the_beginning() -> None:
+def test_a_visit_without_a_document_is_idle_from_the_beginning() -> None:
     assert idle_after(Signs(), Signs(), Signs()) == 3
 
 
-def test_a_higher_percentage_is_progress_once() -> None:
+def test_each_higher_percentage_counts_once_as_progress() -> None:
     assert idle_after(Signs(percent=10), Signs(percent=20)) == 0
     assert idle_after(Signs(percent=20), Signs(percent=20), Signs(percent=20)) == 2
 
 
-def test_a_visit_that_goes_back_and_forth_makes_no_progress() -> None:
+def test_a_percentage_that_goes_up_and_down_is_no_progress() -> None:
     assert idle_after(*(Signs(percent=percent) for percent in (30, 20, 30, 20, 30))) == 4
 
 
@@ -40,7 +40,7 @@ def test_slow_recognition_that_uses_cpu_time_is_progress(cpu_s_an_hour: int) -> 
     assert idle_after(*looks) == 0
 
 
-def test_a_look_without_an_answer_of_the_busy_server_does_not_lose_progress() -> None:
+def test_progress_is_kept_when_a_busy_server_answers_no_query() -> None:
     seen = Signs(30, Recognition(1, 10.0)), Signs(30), Signs(30), Signs(30, Recognition(1, 11.0))
     assert idle_after(*seen) == 0
 
@@ -48,20 +48,22 @@ def test_a_look_without_an_answer_of_the_busy_server_does_not_lose_progress() ->
 @pytest.mark.parametrize(
     "work",
     [
-        Recognition(1, 5.0),  # it hangs
-        Recognition(1, 5.01),  # it only answers looks
-        Recognition(0, 500.0),  # it works for no visit
+        Recognition(1, 5.0),  # the recognizer hangs
+        Recognition(1, 5.01),  # the recognizer only answers queries
+        Recognition(0, 500.0),  # the recognizer runs no job of a visit
     ],
 )
-def test_a_recognizer_without_recognition_work_is_no_progress(work: Recognition) -> None:
+def test_a_recognizer_that_does_no_recognition_work_is_not_counted_as_progress(
+    work: Recognition,
+) -> None:
     assert idle_after(Signs(30, Recognition(1, 5.0)), Signs(30, work), Signs(30, work)) == 2
 
 
-def test_a_provider_that_works_is_progress() -> None:
+def test_an_untroubled_wait_for_the_provider_counts_as_progress() -> None:
     assert idle_after(*[Signs(30, waits_for_provider=True)] * 50) == 0
 
 
-async def test_the_watch_ends_after_its_patience_once_progress_has_ended() -> None:
+async def test_the_watch_ends_when_progress_has_stopped_for_its_patience() -> None:
     looks = 0
 
     async def look() -> Signs:
@@ -103,7 +105,7 @@ LEASED = PENDING.model_copy(
         (LEASED.model_copy(update={"lease": None}), False),
     ],
 )
-def test_a_provider_works_while_the_pipeline_waits_for_it_untroubled(
+def test_a_wait_for_the_provider_is_untroubled_without_trouble_a_hold_or_a_missed_wake_up(
     seen: Visit, untroubled: bool
 ) -> None:
     assert waits_untroubled(seen, NOW) is untroubled

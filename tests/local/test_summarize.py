@@ -1,4 +1,7 @@
-"""`scripts/summarize` makes the pipeline's documents for a transcript offline, by the same code."""
+"""`scripts/summarize` makes the documents of a visit from a transcript file, offline.
+
+It runs the code of the pipeline.
+"""
 
 import json
 from pathlib import Path
@@ -25,7 +28,7 @@ def visit(tmp_path: Path) -> str:
 
 
 def written(tmp_path: Path, *answers: str) -> list[str]:
-    """Arguments for these answers in place of a model."""
+    """Write these scripted model answers to files; return the arguments that name them."""
     arguments = []
     for number, answer in enumerate(answers):
         file = tmp_path / f"answer-{number}.json"
@@ -40,14 +43,16 @@ def made(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     return documents
 
 
-def test_it_prints_the_summary(visit: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_summarize_command_prints_the_summary(
+    visit: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([visit]) == 0
     shown = capsys.readouterr().out
     assert "completed" in shown
     assert SAID_BY_RULES in " ".join(shown.split())
 
 
-def test_json_has_the_documents_as_clients_read_them(
+def test_the_json_output_has_the_documents_in_the_form_that_clients_read(
     visit: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     documents = made(capsys, visit)
@@ -60,7 +65,7 @@ def test_json_has_the_documents_as_clients_read_them(
     assert (started["name"], started["evidence"]) == ("amoxicillin", ["u3"])
 
 
-async def test_it_equals_the_pipelines_summary_of_the_same_words() -> None:
+async def test_the_summarize_command_and_the_pipeline_summarize_the_same_words_equally() -> None:
     services = MemoryServices()
     await transcribed(services)
     services.summarizer = services.fallback  # type: ignore[assignment]
@@ -111,7 +116,7 @@ def test_a_scripted_answer_is_processed_like_that_of_a_model(
     assert shown["education"] == []
 
 
-async def test_answers_are_consumed_in_order_and_the_last_one_repeats() -> None:
+async def test_scripted_answers_are_used_in_order_and_the_last_one_repeats() -> None:
     model = ScriptedModel([" ", GOOD])
     with pytest.raises(BadAnswer):
         await model.summarize(transcript())
@@ -119,7 +124,7 @@ async def test_answers_are_consumed_in_order_and_the_last_one_repeats() -> None:
 
 
 @pytest.mark.parametrize("content", ["", " \n", '{"utterances": []}'])
-def test_a_transcript_without_content_ends_as_in_production(
+def test_a_transcript_without_content_fails_with_no_speech(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
     file = tmp_path / "silent.txt"
@@ -128,7 +133,7 @@ def test_a_transcript_without_content_ends_as_in_production(
     assert (shown["status"], shown["processingError"]["code"]) == ("failed", "no_speech")
 
 
-def test_several_files_are_one_document_a_line_in_order(
+def test_several_files_print_one_json_document_per_line_in_order(
     visit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "other.json"
@@ -139,7 +144,7 @@ def test_several_files_are_one_document_a_line_in_order(
     assert [len(each["transcript"]) for each in lines] == [4, 1, 4]
 
 
-def test_a_bad_file_is_named_and_the_others_are_still_processed(
+def test_the_error_names_a_bad_file_and_the_other_files_are_still_processed(
     visit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad, missing = tmp_path / "bad [x].json", tmp_path / "missing.txt"
@@ -152,7 +157,7 @@ def test_a_bad_file_is_named_and_the_others_are_still_processed(
     assert "canary" not in printed.err
 
 
-def test_a_missing_answer_file_is_named(
+def test_the_error_names_a_missing_answer_file(
     visit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = str(tmp_path / "none.json")

@@ -1,4 +1,4 @@
-"""The failures in the logs of a run: the worst first, counted, and no word of a visit."""
+"""The failures in a run's logs are listed, the worst first, with counts and no text of a visit."""
 
 import json
 from pathlib import Path
@@ -15,13 +15,15 @@ def logged(event: str, severity: str, **fields: object) -> str:
 
 
 def symptoms_of(run_dir: Path, **logs: list[str]) -> list[str]:
-    """The symptoms of a run whose processes have logged these lines."""
+    """Return the listed failures (symptoms) of a run whose processes have logged these lines."""
     for part, lines in logs.items():
         (run_dir / f"{part}.log").write_text("\n".join(lines))
     return symptoms(run_dir)
 
 
-def test_failures_are_listed_by_process_event_and_place_with_their_number(tmp_path: Path) -> None:
+def test_failures_are_listed_by_process_event_and_code_location_with_their_count(
+    tmp_path: Path,
+) -> None:
     bug = logged("bug", "ERROR", stage="summary", errorClass="KeyError", errorAt="main.py:30")
     assert symptoms_of(tmp_path, summarize_visit=[bug] * 3) == [
         "summarize_visit logged bug (summary, KeyError, main.py:30), 3 times"
@@ -68,7 +70,7 @@ def test_an_unsuccessful_call_is_listed_by_its_caller(
         "",
     ],
 )
-def test_a_success_is_no_symptom(tmp_path: Path, line: str) -> None:
+def test_a_log_line_of_a_success_is_not_listed(tmp_path: Path, line: str) -> None:
     assert symptoms_of(tmp_path, part=[line]) == []
 
 
@@ -79,7 +81,7 @@ def test_errors_are_listed_before_warnings_up_to_a_limit(tmp_path: Path) -> None
     assert lines[0] == "functions logged bug, once"
 
 
-def test_no_message_is_listed(tmp_path: Path) -> None:
+def test_the_list_of_failures_never_quotes_log_messages(tmp_path: Path) -> None:
     lines = [
         f"ValueError: {CANARY}",
         logged("bug", "ERROR", summary=CANARY, text=CANARY),

@@ -63,7 +63,9 @@ TEXT: dict[str, tuple[str | bytes, Said]] = {
 
 
 @pytest.mark.parametrize("content", TEXT)
-def test_lines_are_utterances_of_the_speaker_before_the_colon(tmp_path: Path, content: str) -> None:
+def test_each_text_line_is_an_utterance_of_the_speaker_before_the_colon(
+    tmp_path: Path, content: str
+) -> None:
     text, said = TEXT[content]
     assert said_in(tmp_path, text) == said
 
@@ -74,7 +76,7 @@ def times_in(tmp_path: Path, utterances: list[dict[str, Any]]) -> list[tuple[int
     return [(each.start_ms, each.end_ms) for each in read_transcript(file).utterances]
 
 
-def test_json_has_speakers_texts_and_times(tmp_path: Path) -> None:
+def test_a_json_transcript_has_speakers_texts_and_times(tmp_path: Path) -> None:
     timed = {"speaker": "A", "text": "Hello.", "startMs": 100, "endMs": 900.4}
     assert times_in(tmp_path, [timed]) == [(100, 900)]
     assert said_in(tmp_path, json.dumps({"utterances": [timed]})) == [("A", "Hello.")]
@@ -82,7 +84,7 @@ def test_json_has_speakers_texts_and_times(tmp_path: Path) -> None:
     assert said_in(tmp_path, json.dumps({"utterances": []})) == []
 
 
-def test_without_times_one_utterance_follows_the_other(tmp_path: Path) -> None:
+def test_utterances_without_times_follow_one_another(tmp_path: Path) -> None:
     said = {"speaker": "A", "text": "one two three"}
     late = said | {"startMs": 60_000}
     backwards = said | {"startMs": 5_000, "endMs": 1_000}
@@ -123,7 +125,7 @@ GOOD = {"speaker": "A", "text": "Hi."}
         b"caf\xe9: bonjour",
     ],
 )
-def test_a_file_that_is_no_transcript_is_refused_without_quoting_it(
+def test_the_error_for_an_invalid_transcript_file_does_not_quote_the_file(
     tmp_path: Path, content: str | bytes
 ) -> None:
     with pytest.raises(BadTranscript) as refused:
@@ -139,7 +141,7 @@ def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)))
-def test_every_file_is_a_transcript_or_refused(tmp_path: Path, content: bytes) -> None:
+def test_any_file_is_read_as_a_transcript_or_refused(tmp_path: Path, content: bytes) -> None:
     try:
         said_in(tmp_path, content)
     except BadTranscript:

@@ -1,7 +1,7 @@
-"""Word error rate and speaker accuracy of a transcript against the spoken text.
+"""Measures the word error rate and speaker accuracy of a transcript against the spoken text.
 
-The comparison is that of Whisper's evaluation: lower case, no punctuation, numbers in digits, one
-spelling for words that have two.
+Words are normalized as in Whisper's evaluation: lower case, no punctuation, numbers in digits, and
+one spelling for words that have two spellings.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _SPELLINGS = {
 }
 
 SpokenWord = tuple[str, str]
-"""Speaker and normalised word."""
+"""The speaker and a normalized word."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Counts over the words of the reference."""
+    """The counts of a comparison of heard words with the words of the reference."""
 
     words: int
     errors: int
@@ -44,12 +44,12 @@ class Comparison:
 
     @property
     def speaker_accuracy(self) -> float:
-        """The share of matched words, right or wrong, with the right speaker."""
+        """The share of aligned words (equal or substituted) with the right speaker."""
         return self.right_speaker / self.compared
 
 
 def normalised(text: str) -> list[str]:
-    """The words of a text in normalized form."""
+    """Return the normalized words of a text."""
     text = re.sub(r"(\d)(?=[a-z])", r"\1 ", text.lower().replace("-", " "))
     words: list[str] = []
     for word in re.findall(r"[a-z0-9']+", text):
@@ -94,7 +94,7 @@ def _with_digits(words: list[str]) -> list[str]:
 
 
 def _align(a: Sequence[str], b: Sequence[str]) -> tuple[list[tuple[int, int]], int]:
-    """Pairs of aligned positions, and the number of edits."""
+    """Return the pairs of aligned positions, and the number of edits."""
     cost = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i in range(len(a) + 1):
         for j in range(len(b) + 1):

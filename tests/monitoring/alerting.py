@@ -1,7 +1,7 @@
-"""Alert policies, parsed as Google's own message and evaluated minute by minute.
+"""Parses alert policies as messages of Google, and evaluates them minute by minute.
 
-The evaluation supports the features that our policies use: thresholds on aligned and reduced
-series, ratios, `duration`, missing data, and the combiners OR and AND.
+The evaluation supports the features that the policies of the product use: thresholds on aligned
+and reduced series, ratios, `duration`, missing data, and the combiners OR and AND.
 """
 
 import json
@@ -22,7 +22,7 @@ from tests.monitoring.series import Groups, Point, aggregated
 FOLDER = Path(__file__).parents[2] / "infra" / "monitoring" / "alerts"
 
 GOOGLES: Final[Mapping[str, Sequence[float]]] = {
-    # https://cloud.google.com/monitoring/api/metrics_gcp: by type, the bounds of a distribution
+    # Bucket bounds by metric type, from https://cloud.google.com/monitoring/api/metrics_gcp
     "cloudtasks.googleapis.com/queue/depth": (),
     "cloudtasks.googleapis.com/queue/task_attempt_count": (),
     "cloudtasks.googleapis.com/queue/task_attempt_delays": (1e3, 1e4, 6e4, 3e5, 6e5, 3.6e6),
@@ -33,17 +33,17 @@ GOOGLES: Final[Mapping[str, Sequence[float]]] = {
     "run.googleapis.com/request_latencies": (50.0, 100.0, 500.0, 1e3, 5e3, 1e4, 6e4),
     "monitoring.googleapis.com/uptime_check/check_passed": (),
 }
-"""The only metrics of Google that we read."""
+"""The metrics of Google that alerts and dashboards read, with the bounds of a distribution."""
 
 Series = Mapping[str, Sequence[Point]]
-"""Points by metric type."""
+"""The points of each metric, by its type."""
 
 _TERM: Final = re.compile(r'([\w.]+) ?= ?(?:"([^"]*)"|one_of\(((?:"[^"]*",? ?)+)\))$')
 
 
 @cache
 def policies() -> dict[str, Any]:
-    """Our policies by the name of their file."""
+    """Return the alert policies of the product, by the name of their file."""
     return {
         path.stem: monitoring_v3.AlertPolicy.wrap(parsed(path.read_text()))
         for path in sorted(FOLDER.glob("*.json"))
@@ -51,13 +51,13 @@ def policies() -> dict[str, Any]:
 
 
 def parsed(text: str) -> Any:
-    """The policy; raises ParseError for a field or a value that the message does not have."""
+    """Return the policy; raise ParseError for a field or value that the message does not have."""
     message = monitoring_v3.AlertPolicy.pb(monitoring_v3.AlertPolicy())
     return json_format.ParseDict(json.loads(text), message, ignore_unknown_fields=False)
 
 
 def terms(query: str) -> dict[str, frozenset[str]]:
-    """The values that a filter allows, by path; raises ValueError for an unsupported term."""
+    """Return the values that a filter allows, by path; raise ValueError for unsupported terms."""
     allowed = {}
     for term in query.split(" AND "):
         found = _TERM.match(term)
@@ -69,14 +69,14 @@ def terms(query: str) -> dict[str, frozenset[str]]:
 
 
 def bounds_of(metric_type: str) -> Sequence[float]:
-    """The bucket bounds of a distribution; none for a number. KeyError: no such metric."""
+    """Return a distribution's bucket bounds, empty for a number; raise KeyError if unknown."""
     if metric_type in GOOGLES:
         return GOOGLES[metric_type]
     return tuple(ours()[metric_type].bucket_options.explicit_buckets.bounds)
 
 
 def metric_types(condition: Any) -> frozenset[str]:
-    """The metrics that a condition reads."""
+    """Return the types of the metrics that a condition reads."""
     if "condition_prometheus_query_language" in condition:
         return frozenset(
             {PromQL.parsed(condition.condition_prometheus_query_language.query).metric_type}
@@ -88,7 +88,7 @@ def metric_types(condition: Any) -> frozenset[str]:
 
 @dataclass
 class Incident:
-    """An incident, in seconds; `closed_at` None: still open."""
+    """An incident, with times in seconds; `closed_at` is None while the incident is open."""
 
     opened_at: float
     closed_at: float | None = None
@@ -96,7 +96,7 @@ class Incident:
 
 @dataclass
 class _Condition:
-    """A condition, and the start of the violation of each of its groups."""
+    """A condition, and the time since which each group violates it."""
 
     proto: Any
     since: dict[tuple[str, ...], float] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class _Condition:
         if "condition_prometheus_query_language" in self.proto:
             query = PromQL.parsed(self.proto.condition_prometheus_query_language.query)
             return {()} if query.holds(series.get(query.metric_type, ()), now) else set()
-        assert "condition_threshold" in self.proto  # the other supported kind
+        assert "condition_threshold" in self.proto  # the only other supported kind of condition
         rule = self.proto.condition_threshold
         violated = _violated(rule, series, now)
         self.since = {group: self.since.get(group, now) for group in violated}
@@ -114,7 +114,7 @@ class _Condition:
 
 
 def incidents(policy: Any, series: Series, until: float) -> list[Incident]:
-    """The incidents that the policy opens, evaluated once a minute from 0 to `until`."""
+    """Evaluate the policy once a minute from 0 to `until`; return the incidents that it opens."""
     conditions = [_Condition(condition) for condition in policy.conditions]
     opened: list[Incident] = []
     running: dict[tuple[int, tuple[str, ...]], Incident] = {}

@@ -1,4 +1,4 @@
-"""Readable logs, and the real entry points with all services in memory."""
+"""Fixtures: parsed log lines, and the real entry points with all services in memory."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A day of the pipeline: the real entry points, services in memory, successes and failures."""
+"""Runs a day of the pipeline: real entry points, services in memory, successes and failures."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ REFUSED = Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False)
 
 @dataclass
 class Day:
-    """The function calls of a day, with circuit breakers around the providers."""
+    """Calls the entry points during a day, with circuit breakers around the stub providers."""
 
     functions: Functions
     transcriber: MemoryTranscriber
@@ -59,13 +59,13 @@ class Day:
         await self.functions.finalize(self.functions.services.upload(visit_id), f"event-{visit_id}")
 
     async def job_ends(self, visit_id: str, state: Transcribed | Failed = HEARD) -> None:
-        """The provider finishes the newest job of the visit and calls the webhook."""
+        """Let the provider finish the newest job of the visit, and deliver the webhook."""
         order = next(o for o in reversed(self.transcriber.orders) if o.visit_id == visit_id)
         self.transcriber.finish(order.transcript_id, state)
         await self.functions.webhook(visit_id, order.attempt, order.transcript_id)
 
     async def minutes_pass(self, minutes: int, *, scheduler: bool = True) -> None:
-        """The scheduler ticks every minute, and the queued tasks run."""
+        """Advance by minutes; in every minute, call the scheduled function and run queued tasks."""
         services = self.functions.services
         for _ in range(minutes):
             services.clock.advance(MINUTE)
@@ -112,7 +112,7 @@ class Day:
 
 
 async def live(day: Day) -> None:
-    """Cause each event that a dashboard shows at least once."""
+    """Cause every event that a dashboard shows."""
     for number in range(5):
         await day.uploads(f"good-{number}")
         await day.minutes_pass(2)

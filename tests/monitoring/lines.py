@@ -1,4 +1,4 @@
-"""Log lines, parsed."""
+"""A stream that parses the log lines written to it."""
 
 import io
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Lines(io.StringIO):
-    """A stream for logs, with queries for events."""
+    """A stream for log lines, with queries by event."""
 
     def all(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.getvalue().splitlines()]

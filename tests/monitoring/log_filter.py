@@ -1,8 +1,8 @@
-"""The part of the Logging query language that our metrics use, evaluated on one log entry.
+"""Evaluates a log filter on a log entry, for the part of the query language that metrics use.
 
     resource.type="x" AND jsonPayload.event=("a" OR "b") AND jsonPayload.n>=5 AND severity>=ERROR
 
-Any other syntax is an error, so that a filter cannot exceed the tested subset.
+Any other syntax is an error, so that a metric uses only syntax that the tests evaluate.
 """
 
 import re
@@ -27,11 +27,11 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 
 class UnknownFilter(Exception):
-    """The filter is outside of the supported subset of the language."""
+    """The filter uses syntax that this module does not support."""
 
 
 def entry_of(line: Mapping[str, Any], service: str = "summarize-visit") -> Entry:
-    """The log entry that Cloud Run makes of a line on standard output, with its severity."""
+    """Return the log entry that Cloud Run makes of a function's line on standard output."""
     payload = dict(line)
     severity = payload.pop("severity", "DEFAULT")
     return {
@@ -42,12 +42,12 @@ def entry_of(line: Mapping[str, Any], service: str = "summarize-visit") -> Entry
 
 
 def matches(query: str, entry: Entry) -> bool:
-    """Whether the entry matches `query`."""
+    """Whether the log entry matches the filter `query`."""
     return all(_holds(term, entry) for term in _terms(query))
 
 
 def field(path: str, entry: Entry) -> Any:
-    """The value at a dotted path, or None."""
+    """Return the value at a dotted path of the entry, or None."""
     value: Any = entry
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

@@ -1,7 +1,7 @@
-"""`google.logging.v2.LogMetric`: parsed strictly, and applied to log entries.
+"""Parses `google.logging.v2.LogMetric` strictly, and applies the metric to log entries.
 
-This module declares the message as documented, since no other code needs the package that contains
-it; its submessages are Google's own.
+This module declares the message as Google documents it, so that the project does not depend on the
+package that contains it. The submessages are from Google's packages.
 https://cloud.google.com/logging/docs/reference/v2/rest/v2/projects.metrics
 """
 
@@ -63,19 +63,19 @@ def _message() -> Any:
 
 
 def parsed(text: str) -> Any:
-    """The metric; raises ParseError for a field that the message does not have."""
+    """Return the metric; raise ParseError for a field that the message does not have."""
     return json_format.ParseDict(json.loads(text), _message()(), ignore_unknown_fields=False)
 
 
 @cache
 def ours() -> dict[str, Any]:
-    """Our metrics, by their type in Cloud Monitoring."""
+    """Return the metrics of the product, by their type in Cloud Monitoring."""
     metrics = [parsed(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
     return {USER_METRIC + metric.name: metric for metric in metrics}
 
 
 def points(metric: Any, entries: Iterable[tuple[float, Entry]]) -> list[Point]:
-    """The points of `metric` from the entries, each with its time in seconds."""
+    """Return the points that `metric` derives from log entries with times in seconds."""
     found = []
     for at, entry in entries:
         if not matches(metric.filter, entry):
@@ -87,7 +87,7 @@ def points(metric: Any, entries: Iterable[tuple[float, Entry]]) -> list[Point]:
         if metric.value_extractor:
             extracted = _extracted(metric.value_extractor, entry)
             if not re.fullmatch(r"-?\d+(\.\d+)?", extracted):
-                continue  # values that are not numbers are not counted
+                continue  # a value that is not a number gives no point
             value = float(extracted)
         found.append(Point(at, value, {f"metric.label.{k}": v for k, v in labels.items()}))
     return found

@@ -1,4 +1,4 @@
-"""The only PromQL query of our policies: the sum of a distribution over a period.
+"""Evaluates the only form of PromQL in the alert policies: a distribution's sum over a period.
 
 Source of the metric names: https://cloud.google.com/monitoring/promql/promql-mapping
 """
@@ -19,7 +19,7 @@ _SUM: Final = re.compile(
 
 @dataclass(frozen=True)
 class PromQL:
-    """Whether the values of `metric_type` in `period_s` add up to more than `limit`."""
+    """A query that fires if the values of `metric_type` in `period_s` add up to over `limit`."""
 
     metric_type: str
     period_s: float
@@ -27,7 +27,7 @@ class PromQL:
 
     @classmethod
     def parsed(cls, query: str) -> "PromQL":
-        """The query; raises ValueError for a query of another form."""
+        """Return the parsed query; raise ValueError for a query of another form."""
         found = _SUM.fullmatch(query)
         if found is None:
             raise ValueError(query)

@@ -1,4 +1,4 @@
-"""The runbooks: their sections, and the commands in their fenced blocks."""
+"""Reads the runbooks: their sections, and the commands in their fenced blocks."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ _FENCE: Final = re.compile(r"^ *```(\S*)( ?[\w-]*)\n(.*?)^ *```$", re.MULTILINE 
 
 @dataclass(frozen=True)
 class Command:
-    """One line of a fenced block."""
+    """A command: one line of a fenced block."""
 
     runbook: str
     line: str
@@ -33,13 +33,13 @@ class Command:
         return self.line.startswith("scripts/ops")
 
     def arguments(self, **words: str) -> list[str]:
-        """The arguments of `scripts/ops`, with words in capitals replaced."""
+        """Return the arguments of `scripts/ops`, with placeholders in capitals replaced."""
         return [words.get(word, word) for word in shlex.split(self.line)[1:]]
 
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block, with its section and its lines."""
+    """A fenced block of a runbook, and the section that contains it."""
 
     section: str
     text: str
@@ -61,7 +61,7 @@ class Block:
 
 
 def blocks(path: Path) -> list[Block]:
-    """All blocks in order; before the first heading the section is empty."""
+    """Return all blocks in order; a block before the first heading has an empty section."""
     text = path.read_text()
     headings = [(found.start(), found[1]) for found in re.finditer(r"^## (.+)$", text, re.M)]
     found = []
@@ -72,22 +72,22 @@ def blocks(path: Path) -> list[Block]:
 
 
 def runbooks() -> list[Path]:
-    """Every runbook, in order of its name."""
+    """Return the paths of all runbooks, sorted by name."""
     return [path for path in sorted(FOLDER.glob("*.md")) if path.stem not in NOT_RUNBOOKS]
 
 
 def sections(path: Path) -> list[str]:
-    """The second-level headings in their order."""
+    """Return the second-level headings in their order."""
     return re.findall(r"^## (.+)$", path.read_text(), re.MULTILINE)
 
 
 def commands(path: Path) -> list[Command]:
-    """All lines of all blocks; a block in another language than bash is an error."""
+    """Return the lines of all blocks except scripts; fail on a language other than bash."""
     found = []
     for language, info, block in _FENCE.findall(path.read_text()):
         assert language == "bash", f"{path.name}: a block of {language or 'nothing'}"
         assert info.strip() in ("", "cloud-only", "script"), f"{path.name}: {info}"
-        if info.strip() == "script":  # one shell script, not one command a line
+        if info.strip() == "script":  # its lines are no separate commands
             continue
         found += [
             Command(path.stem, line.strip(), bool(info)) for line in block.splitlines() if line
@@ -96,7 +96,7 @@ def commands(path: Path) -> list[Command]:
 
 
 def mentioned(path: Path) -> list[Command]:
-    """The `scripts/ops` commands in the text outside of blocks."""
+    """Return the `scripts/ops` commands that the text outside of blocks mentions."""
     text = _FENCE.sub("", path.read_text())
     named = re.findall(r"`(scripts/ops [^`]+)`", text)
     return [Command(path.stem, line.replace("\n", " "), False) for line in named]

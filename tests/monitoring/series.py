@@ -1,4 +1,4 @@
-"""Time series, aligned and reduced as in Cloud Monitoring, as far as our alerts use it.
+"""Aligns and reduces time series as Cloud Monitoring does, as far as the alerts need it.
 
 A point is one observation: one matching log line, or one sample of a gauge. A distribution is
 evaluated by the buckets of its metric, as Google does: a percentile is interpolated within its
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Point:
-    """`at` in seconds; labels by their path in a filter or a grouping."""
+    """One observation, `at` in seconds; the labels are named as in a filter or a grouping."""
 
     at: float
     value: float
@@ -21,7 +21,7 @@ class Point:
 
 
 class UnknownAggregation(Exception):
-    """The aligner or reducer is not supported here."""
+    """This module does not support the aligner or the reducer."""
 
 
 Groups = dict[tuple[str, ...], float]
@@ -37,7 +37,7 @@ def aggregated(
     group_by: Sequence[str],
     bounds: Sequence[float],
 ) -> Groups:
-    """The value of each group at `until`, from the points of the `period` before it.
+    """Return the value of each group at `until`, from the points of the `period` before `until`.
 
     A group without points has no value.
     """
@@ -70,7 +70,7 @@ def _value(values: list[float], aligner: str, reducer: str, bounds: Sequence[flo
 
 
 def percentile(values: Sequence[float], share: float, bounds: Sequence[float]) -> float:
-    """The percentile, computed from the buckets alone."""
+    """Return the percentile, interpolated within its bucket, as Google computes it."""
     counts = [0] * (len(bounds) + 1)
     for value in values:
         counts[bisect_right(bounds, value)] += 1

@@ -1,4 +1,4 @@
-"""Alert policies are Google's own message, read only existing metrics, and name a runbook."""
+"""Alert policies are valid messages of Google, read only existing metrics, and name a runbook."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ ALERTS = policies()
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
-def test_each_policy_is_the_message_that_google_documents(path: Path) -> None:
+def test_each_alert_policy_file_parses_as_googles_message(path: Path) -> None:
     parsed(path.read_text())
 
 
-def test_a_typo_in_a_policy_is_found() -> None:
+def test_an_alert_policy_with_a_misspelt_field_or_value_is_rejected() -> None:
     text = (FOLDER / "dead-letter.json").read_text()
     for right, wrong in (("thresholdValue", "treshold"), ("ALIGN_DELTA", "ALIGN_DELTAS")):
         assert right in text
@@ -25,7 +25,7 @@ def test_a_typo_in_a_policy_is_found() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(policies()))
-def test_each_policy_reads_known_metrics_and_groups_by_bounded_labels(name: str) -> None:
+def test_each_alert_policy_reads_known_metrics_and_groups_by_bounded_labels(name: str) -> None:
     for condition in ALERTS[name].conditions:
         for metric_type in metric_types(condition):
             bounds_of(metric_type)  # raises KeyError for an unknown metric
@@ -50,16 +50,16 @@ def test_each_policy_reads_known_metrics_and_groups_by_bounded_labels(name: str)
 
 
 @pytest.mark.parametrize("name", sorted(policies()))
-def test_each_policy_has_a_severity_and_names_its_runbook(name: str) -> None:
+def test_each_alert_policy_has_a_severity_and_names_its_runbook(name: str) -> None:
     policy = ALERTS[name]
     assert policy.documentation.content.endswith(f"Runbook: infra/runbooks/{name}.md")
     assert policy.severity.name in ("CRITICAL", "ERROR", "WARNING")
-    # The API allows a rate limit only in policies on single log lines; ours are on series.
+    # The API allows a rate limit only in policies on log lines; these policies are on time series.
     assert "notification_rate_limit" not in policy.alert_strategy
 
 
 @pytest.mark.parametrize("name", sorted(policies()))
-def test_missing_data_is_evaluated_only_where_the_api_allows_it(name: str) -> None:
+def test_an_alert_policy_evaluates_missing_data_only_where_the_api_allows_it(name: str) -> None:
     for condition in ALERTS[name].conditions:
         rule = condition.condition_threshold
         assert not rule.evaluation_missing_data or rule.duration.total_seconds() >= 60

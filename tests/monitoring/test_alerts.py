@@ -1,4 +1,4 @@
-"""Each alert fires on its condition, stays quiet below it, and fires once in a storm."""
+"""Each alert opens one incident on its condition, none below it, and one for many failures."""
 
 import json
 from collections.abc import Iterable
@@ -25,17 +25,17 @@ def ours(name: str, points: Iterable[Point]) -> Series:
 
 
 def counted(name: str, *at: float, **labels: str) -> Series:
-    """One matching log line at each of these times."""
+    """Return a metric's points for one matching log line at each of these times (seconds)."""
     return ours(name, (Point(t, 1.0, _labels(labels)) for t in at))
 
 
 def measured(name: str, *values: float, at: float = 10 * MINUTE, **labels: str) -> Series:
-    """These values, all at the same time."""
+    """Return a metric's points with these values, all at the same time."""
     return ours(name, (Point(at, value, _labels(labels)) for value in values))
 
 
 def sampled(metric: str, *values: float, **labels: str) -> Series:
-    """A gauge, one sample a minute."""
+    """Return the points of a gauge with these values, one sample a minute."""
     return {metric: [Point(MINUTE * n, value, labels) for n, value in enumerate(values)]}
 
 
@@ -233,26 +233,26 @@ def _ids(case: Case) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=_ids)
-def test_an_alert_fires_once_on_its_condition(case: Case) -> None:
+def test_an_alert_opens_one_incident_when_its_condition_holds(case: Case) -> None:
     assert len(incidents(policies()[case.alert], case.fires, 6 * HOUR)) == 1
 
 
 @pytest.mark.parametrize("case", CASES, ids=_ids)
-def test_an_alert_stays_quiet_below_its_condition(case: Case) -> None:
+def test_an_alert_opens_no_incident_below_its_condition(case: Case) -> None:
     quiet = incidents(policies()[case.alert], case.quiet, 2 * HOUR)
     assert quiet == []
 
 
-def test_every_alert_has_a_case_that_fires() -> None:
+def test_every_alert_policy_has_a_test_case() -> None:
     assert {case.alert for case in CASES} == set(policies())
 
 
-def test_every_fault_of_the_deployment_is_counted() -> None:
+def test_the_metric_of_deployment_faults_counts_every_kind_of_deployment_fault() -> None:
     metric = json.loads((METRICS / "deployment_faults.json").read_text())
     assert all(f'"{fault}"' in metric["filter"] for fault in DeploymentFault)
 
 
-def test_a_storm_of_a_thousand_failures_is_one_incident_an_alert() -> None:
+def test_a_thousand_failures_open_at_most_one_incident_per_alert() -> None:
     at = [2.0 * n for n in range(1_000)]
     failed = {"outcome": "failed"}
     storm = {
@@ -282,7 +282,7 @@ def test_an_incident_closes_when_its_condition_ends() -> None:
 
 
 @pytest.mark.parametrize("last_run", [0, 7, 59])
-def test_missing_runs_are_noticed_within_five_minutes(last_run: int) -> None:
+def test_the_alert_on_missing_scheduled_runs_fires_within_five_minutes(last_run: int) -> None:
     runs = counted("scheduler_runs", *every_minute(0, last_run))
     (incident,) = incidents(ALERTS["nothing-ran"], runs, 2 * HOUR)
     assert 3 * MINUTE < incident.opened_at - last_run * MINUTE <= 5 * MINUTE

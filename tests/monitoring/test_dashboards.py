@@ -1,4 +1,4 @@
-"""The dashboards are Google's own message, and read only existing metrics."""
+"""The dashboards are valid messages of Google, and read only existing metrics."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def parsed(text: str) -> Any:
 
 
 def named(value: Any, name: str) -> Iterator[Any]:
-    """All values with the key `name`, at any depth."""
+    """Yield the values of all keys `name`, at any depth."""
     if isinstance(value, dict):
         for key, below in value.items():
             if key == name:
@@ -37,14 +37,14 @@ def named(value: Any, name: str) -> Iterator[Any]:
 
 
 def reads(dashboard: Any) -> Iterator[tuple[str, Any]]:
-    """Each filter with its aggregation."""
+    """Yield each filter of a dashboard, with its aggregation."""
     for kind in ("timeSeriesFilter", "numerator", "denominator"):
         for query in named(dashboard, kind):
             yield query["filter"], query["aggregation"]
 
 
 def metrics_read() -> set[str]:
-    """The types of all metrics that a dashboard reads."""
+    """Return the types of all metrics that the dashboards read."""
     dashboards = [json.loads(path.read_text()) for path in FILES]
     by_filter = {t for board in dashboards for query, _ in reads(board) for t in _type(query)}
     return by_filter | {t for board in dashboards for t in _in_prometheus(board)}
@@ -61,16 +61,16 @@ def _in_prometheus(board: Any) -> Iterator[str]:
             yield known[name]
 
 
-def test_there_are_three_dashboards() -> None:
+def test_the_dashboards_are_cost_pipeline_and_providers() -> None:
     assert [path.stem for path in FILES] == ["cost", "pipeline", "providers"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_each_dashboard_is_the_message_that_google_documents(path: Path) -> None:
+def test_each_dashboard_file_parses_as_googles_message(path: Path) -> None:
     parsed(path.read_text())
 
 
-def test_a_typo_in_a_dashboard_is_found() -> None:
+def test_a_dashboard_with_a_misspelt_field_or_value_is_rejected() -> None:
     text = (FOLDER / "pipeline.json").read_text()
     for right, wrong in (("xyChart", "xyChar"), ("STACKED_BAR", "STACKED_BARS")):
         assert right in text
@@ -79,7 +79,9 @@ def test_a_typo_in_a_dashboard_is_found() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_each_panel_reads_known_metrics_and_labels_with_a_reducer_that_fits(path: Path) -> None:
+def test_each_dashboard_panel_reads_known_metrics_and_labels_with_a_fitting_reducer(
+    path: Path,
+) -> None:
     for query, how in reads(json.loads(path.read_text())):
         wanted = terms(query)
         (metric_type,) = wanted["metric.type"]
@@ -94,7 +96,7 @@ def test_each_panel_reads_known_metrics_and_labels_with_a_reducer_that_fits(path
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_panels_do_not_overlap(path: Path) -> None:
+def test_the_panels_of_a_dashboard_do_not_overlap(path: Path) -> None:
     board = json.loads(path.read_text())["mosaicLayout"]
     taken: set[tuple[int, int]] = set()
     for tile in board["tiles"]:
@@ -105,5 +107,5 @@ def test_panels_do_not_overlap(path: Path) -> None:
         taken |= cells
 
 
-def test_every_metric_of_ours_is_on_a_dashboard() -> None:
+def test_every_metric_of_the_product_is_on_a_dashboard() -> None:
     assert set(ours()) - metrics_read() == set()

@@ -1,4 +1,4 @@
-"""The log lines of a day give all metrics that dashboards and alerts read, and no visit text."""
+"""The log lines of a day feed every metric of dashboards and alerts, and have no visit text."""
 
 import pytest
 
@@ -20,7 +20,7 @@ async def day(functions: Functions) -> Lines:
     return written
 
 
-async def test_a_day_gives_points_to_every_metric_that_is_read(day: Lines) -> None:
+async def test_the_log_lines_of_a_day_give_points_to_every_metric_that_is_read(day: Lines) -> None:
     entries = [(float(number), entry_of(line)) for number, line in enumerate(day.all())]
     emitted = {name for name, metric in ours().items() if points(metric, entries)}
     by_alerts = {
@@ -33,7 +33,7 @@ async def test_a_day_gives_points_to_every_metric_that_is_read(day: Lines) -> No
     assert set(ours()) == emitted
 
 
-async def test_every_line_of_a_day_has_only_allowed_fields_and_no_word_of_a_visit(
+async def test_every_log_line_of_a_day_has_only_allowed_fields_and_no_visit_text(
     day: Lines,
 ) -> None:
     for line in day.all():
@@ -43,7 +43,7 @@ async def test_every_line_of_a_day_has_only_allowed_fields_and_no_word_of_a_visi
         assert text not in day.getvalue()
 
 
-async def test_a_renamed_event_leaves_its_metrics_without_points(day: Lines) -> None:
+async def test_metrics_on_a_renamed_event_get_no_points(day: Lines) -> None:
     entries = [
         (0.0, entry_of({**line, "event": line["event"].replace("stage_ended", "stage_end")}))
         for line in day.all()
@@ -52,7 +52,7 @@ async def test_a_renamed_event_leaves_its_metrics_without_points(day: Lines) -> 
     assert empty == {"stage_duration", "stage_delay", "audio_transcribed", "transcript_length"}
 
 
-async def test_calls_to_both_providers_are_measured_under_their_names(day: Lines) -> None:
+async def test_calls_to_both_providers_are_logged_under_the_providers_names(day: Lines) -> None:
     called = {(line["dependency"], line["operation"]) for line in day.of("provider_called")}
     assert {
         ("transcription", "submit"),

@@ -1,4 +1,4 @@
-"""docs/events.md lists every event that the product logs, and no other."""
+"""docs/events.md lists exactly the events that the product logs."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ LOGGING = {"event", "failure", "_measure"}
 
 @cache
 def in_the_source() -> set[str]:
-    """The event names in the source; a name is a constant, or of a class known here."""
+    """Return the names of domain events, and the constant names in logging calls of the source."""
     names = {each.name for each in _below(events.Event)}
     names |= {name for name, _ in shared._CHANGED.values()}
     for path in sorted((ROOT / "functions").rglob("*.py")):
@@ -49,12 +49,12 @@ def on_the_page() -> set[str]:
     return set(rows)
 
 
-def test_the_page_lists_exactly_the_events_of_the_source() -> None:
+def test_the_events_page_lists_exactly_the_events_that_the_source_logs() -> None:
     assert in_the_source() - on_the_page() == set(), "please describe in docs/events.md"
     assert on_the_page() - in_the_source() == set(), "please remove from docs/events.md"
 
 
-async def test_one_trace_links_all_lines_from_the_upload_to_the_end_of_a_visit(
+async def test_all_log_lines_of_a_visit_have_the_trace_id_of_its_upload(
     functions: Functions, lines: Lines
 ) -> None:
     day = Day.begun(functions)

@@ -1,4 +1,4 @@
-"""Our metrics are Google's own message, and derive the declared points from log lines."""
+"""The log-based metrics are valid messages of Google, and turn log lines into points."""
 
 from pathlib import Path
 
@@ -15,11 +15,13 @@ NEVER_A_LABEL = {"visitId", "trace", "eventId", "request", "timestamp", "duratio
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_each_metric_is_the_message_that_google_documents_with_its_file_name(path: Path) -> None:
+def test_each_metric_file_parses_as_googles_message_and_is_named_after_the_metric(
+    path: Path,
+) -> None:
     assert parsed(path.read_text()).name == f"lumimd/{path.stem}"
 
 
-def test_a_typo_in_a_metric_is_found() -> None:
+def test_a_metric_with_a_misspelt_field_or_value_is_rejected() -> None:
     text = (FOLDER / "stage_delay.json").read_text()
     for right, wrong in (("valueExtractor", "valueExtracto"), ("DISTRIBUTION", "DISTRIBUTIO")):
         assert right in text
@@ -28,7 +30,7 @@ def test_a_typo_in_a_metric_is_found() -> None:
 
 
 @pytest.mark.parametrize("metric_type", sorted(ours()))
-def test_each_metric_reads_fields_that_logs_may_have_and_labels_few_values(
+def test_each_metric_reads_known_log_fields_and_has_no_label_with_unbounded_values(
     metric_type: str,
 ) -> None:
     metric = ours()[metric_type]
@@ -48,7 +50,7 @@ def test_each_metric_reads_fields_that_logs_may_have_and_labels_few_values(
     matches(metric.filter, entry_of({}))  # raises for an unsupported filter
 
 
-def test_a_line_becomes_a_point_with_its_labels() -> None:
+def test_a_matching_log_line_becomes_a_metric_point_with_its_labels() -> None:
     line = {"event": "stage_ended", "severity": "INFO", "stage": "summary", "delayMs": 1_500}
     metric = ours()[f"{USER_METRIC}lumimd/stage_delay"]
     assert points(metric, [(7.0, entry_of(line))]) == [
@@ -76,19 +78,19 @@ def test_a_line_becomes_a_point_with_its_labels() -> None:
         ('resource.type="cloud_run_revision" AND jsonPayload.event="a"', True),
     ],
 )
-def test_filters_are_evaluated_as_they_are_documented(query: str, holds: bool) -> None:
+def test_log_filters_are_evaluated_as_google_documents_them(query: str, holds: bool) -> None:
     entry = entry_of({"event": "a", "severity": "WARNING", "count": 4})
     assert matches(query, entry) is holds
     assert field("jsonPayload.severity", entry) is None
 
 
 @pytest.mark.parametrize("query", ['a="x" OR b="y"', "NOT a=1", 'a:"x"', "a=~b", '(a="x")', "word"])
-def test_an_unsupported_filter_is_an_error(query: str) -> None:
+def test_an_unsupported_log_filter_is_an_error(query: str) -> None:
     with pytest.raises(UnknownFilter):
         matches(query, entry_of({}))
 
 
-def test_a_percentile_is_as_exact_as_its_buckets() -> None:
+def test_a_percentile_is_interpolated_within_its_bucket() -> None:
     bounds = (0.0, 10.0, 20.0)
     assert percentile([12.0] * 10, 0.5, bounds) == 15.0
     assert percentile([1.0] * 9 + [50.0], 0.95, bounds) == 20.0

@@ -1,4 +1,4 @@
-"""The pipeline logs each measurement once, at the right moment."""
+"""The pipeline logs each measurement once, at the moment of its event."""
 
 import asyncio
 from datetime import timedelta
@@ -37,7 +37,9 @@ async def retried(services: MemoryServices) -> None:
     await save_event(services, stored, retry_event(stored.visit))
 
 
-async def test_each_stage_is_measured_from_the_end_of_the_one_before(lines: Lines) -> None:
+async def test_the_logged_duration_of_a_stage_begins_at_the_end_of_the_previous_stage(
+    lines: Lines,
+) -> None:
     services = MemoryServices()
     await submitted(services)
     services.clock.advance(3 * MINUTE)
@@ -49,16 +51,20 @@ async def test_each_stage_is_measured_from_the_end_of_the_one_before(lines: Line
     assert lines.one("visit_ended")["durationMs"] == 300_000
 
 
-async def test_the_delay_excludes_the_time_that_the_recording_length_explains(lines: Lines) -> None:
+async def test_the_logged_delay_excludes_the_time_expected_for_the_recording_length(
+    lines: Lines,
+) -> None:
     services = MemoryServices()
-    await submitted(services)  # two seconds of recording: 15.5 s are expected
+    await submitted(services)  # two seconds of recording: the expected time is 15.5 s
     services.clock.advance(MINUTE)
     await transcribed(services)
     line = lines.of("stage_ended")[-1]
     assert (line["durationMs"], line["delayMs"]) == (60_000, 44_500)
 
 
-async def test_the_line_of_a_transcript_has_its_length_and_no_word_of_it(lines: Lines) -> None:
+async def test_the_log_line_of_a_transcript_has_its_length_and_none_of_its_words(
+    lines: Lines,
+) -> None:
     services = MemoryServices()
     await submitted(services)
     await transcribed(services)
@@ -69,7 +75,9 @@ async def test_the_line_of_a_transcript_has_its_length_and_no_word_of_it(lines: 
     assert not any(text in lines.getvalue() for text in spoken)
 
 
-async def test_a_race_of_webhook_and_poller_is_measured_once(lines: Lines) -> None:
+async def test_concurrent_collections_of_a_transcript_log_one_end_of_the_stage(
+    lines: Lines,
+) -> None:
     services = MemoryServices()
     await submitted(services)
     services.clock.advance(MINUTE)
@@ -78,7 +86,7 @@ async def test_a_race_of_webhook_and_poller_is_measured_once(lines: Lines) -> No
     assert stages == ["submission", "transcription"]
 
 
-async def test_a_transcription_with_an_unknown_begin_is_not_measured(lines: Lines) -> None:
+async def test_a_transcription_of_unknown_begin_logs_no_duration(lines: Lines) -> None:
     services = MemoryServices()
     uploaded = services.upload()
     services.transcriber.submit = _answer_lost(services)  # type: ignore[method-assign]
@@ -100,7 +108,7 @@ def _answer_lost(services: MemoryServices):  # type: ignore[no-untyped-def]
     return lost
 
 
-async def test_a_visit_that_fails_is_a_dead_letter_with_stage_and_code(lines: Lines) -> None:
+async def test_a_failed_visit_logs_a_dead_letter_with_stage_and_code(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     services.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
@@ -113,7 +121,7 @@ async def test_a_visit_that_fails_is_a_dead_letter_with_stage_and_code(lines: Li
 
 @pytest.mark.parametrize("audio", [True, False])
 @pytest.mark.parametrize("code", ErrorCode)
-def test_a_dead_letter_is_measured_exactly_when_one_is_written(
+def test_a_dead_letter_is_logged_exactly_when_one_is_written(
     lines: Lines, code: ErrorCode, audio: bool
 ) -> None:
     before = Visit(
@@ -131,7 +139,7 @@ def test_a_dead_letter_is_measured_exactly_when_one_is_written(
     assert lines.one("visit_ended")["outcome"] == ("failed" if written else "up_to_owner")
 
 
-async def test_events_after_the_end_of_a_visit_do_not_end_it_again(lines: Lines) -> None:
+async def test_events_after_the_end_of_a_visit_log_no_second_end(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     services.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
@@ -145,7 +153,7 @@ async def test_events_after_the_end_of_a_visit_do_not_end_it_again(lines: Lines)
     assert len(lines.of("visit_ended")) == len(lines.of("dead_letter_written")) == 1
 
 
-async def test_a_new_summary_and_a_late_consent_are_no_retries(lines: Lines) -> None:
+async def test_a_regenerated_summary_is_not_logged_as_a_retry(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     await transcribed(services)
@@ -157,7 +165,7 @@ async def test_a_new_summary_and_a_late_consent_are_no_retries(lines: Lines) -> 
     assert lines.of("visit_retried") == []
 
 
-async def test_a_cancelled_visit_ends_without_a_dead_letter(lines: Lines) -> None:
+async def test_a_cancelled_visit_logs_no_dead_letter(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     stored = await services.store.get("visit-1")
@@ -167,7 +175,7 @@ async def test_a_cancelled_visit_ends_without_a_dead_letter(lines: Lines) -> Non
     assert lines.of("dead_letter_written") == []
 
 
-async def test_the_line_of_a_retry_has_the_number_of_retries(lines: Lines) -> None:
+async def test_the_log_line_of_a_retry_has_the_number_of_retries(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     for attempt in (1, 2):
@@ -179,7 +187,7 @@ async def test_the_line_of_a_retry_has_the_number_of_retries(lines: Lines) -> No
     assert [line["retries"] for line in lines.of("visit_retried")] == [1, 2]
 
 
-async def test_all_figures_of_an_ended_visit_are_on_one_line(lines: Lines) -> None:
+async def test_all_measurements_of_an_ended_visit_are_on_one_log_line(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     await transcribed(services)
@@ -192,7 +200,9 @@ async def test_all_figures_of_an_ended_visit_are_on_one_line(lines: Lines) -> No
     assert "code" not in line
 
 
-async def test_an_order_after_a_lost_job_is_not_measured_as_a_submission(lines: Lines) -> None:
+async def test_a_job_submitted_again_after_a_lost_job_logs_no_submission_duration(
+    lines: Lines,
+) -> None:
     services = MemoryServices()
     await submitted(services)
     services.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True))
@@ -203,7 +213,7 @@ async def test_an_order_after_a_lost_job_is_not_measured_as_a_submission(lines: 
     assert [line["stage"] for line in lines.of("stage_ended")] == ["submission"]
 
 
-async def test_the_time_of_a_retried_summary_begins_with_the_retry(lines: Lines) -> None:
+async def test_the_logged_duration_of_a_retried_summary_begins_with_the_retry(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     await transcribed(services)

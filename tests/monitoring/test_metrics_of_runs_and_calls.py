@@ -1,4 +1,4 @@
-"""Measurements of the scheduled function and of calls to the providers."""
+"""The scheduled function and each call to a provider log their measurements."""
 
 import asyncio
 from datetime import timedelta
@@ -24,13 +24,13 @@ async def submitted(services: MemoryServices, visit_id: str = "visit-1") -> None
     await accept.accept(services, services.upload(visit_id))
 
 
-async def test_a_run_without_work_is_a_heartbeat_too(lines: Lines) -> None:
+async def test_a_scheduled_run_without_due_visits_logs_its_heartbeat_line(lines: Lines) -> None:
     await recover.wake_due(MemoryServices())
     line = lines.one("woke_due_visits")
     assert (line["count"], line["lateMs"], line["overdue"]) == (0, 0, 0)
 
 
-async def test_a_run_logs_the_lateness_of_the_longest_overdue_visit(lines: Lines) -> None:
+async def test_a_scheduled_run_logs_how_late_the_longest_overdue_visit_is(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services, "visit-1")
     services.clock.advance(10 * MINUTE)
@@ -42,7 +42,7 @@ async def test_a_run_logs_the_lateness_of_the_longest_overdue_visit(lines: Lines
 
 
 @pytest.mark.parametrize(("minutes", "overdue"), [(15, 0), (16, 1)])
-async def test_a_visit_is_overdue_after_a_quarter_of_an_hour(
+async def test_a_visit_counts_as_overdue_more_than_fifteen_minutes_after_its_wake_up(
     lines: Lines, minutes: int, overdue: int
 ) -> None:
     services = MemoryServices()
@@ -52,7 +52,7 @@ async def test_a_visit_is_overdue_after_a_quarter_of_an_hour(
     assert lines.one("woke_due_visits")["overdue"] == overdue
 
 
-async def test_a_queued_visit_is_not_overdue(lines: Lines) -> None:
+async def test_a_visit_in_the_fair_queue_does_not_count_as_overdue(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     stored = await services.store.get("visit-1")
@@ -85,7 +85,7 @@ def _held_after_a_call() -> Held:
         (RuntimeError(), "cancelled"),
     ],
 )
-def test_a_call_is_measured_however_it_ends(
+def test_a_provider_call_logs_its_duration_and_outcome_however_it_ends(
     lines: Lines, raised: BaseException | None, outcome: str
 ) -> None:
     async def call() -> None:
@@ -97,7 +97,7 @@ def test_a_call_is_measured_however_it_ends(
     async def ignored() -> None:
         try:
             await call()
-        except BaseException as error:  # the call's own error is passed on unchanged
+        except BaseException as error:  # the error of the call is raised unchanged
             assert error is raised  # noqa: PT017
         else:
             assert raised is None

@@ -37,12 +37,12 @@ OPS = [
 
 
 @pytest.mark.parametrize("name", [*sorted(policies()), "budget", *sorted(WITHOUT_ALERT)])
-def test_there_is_a_runbook(name: str) -> None:
+def test_every_alert_has_a_runbook(name: str) -> None:
     assert (FOLDER / f"{name}.md").is_file()
     assert f"({name}.md)" in README.read_text()
 
 
-def test_there_is_no_runbook_for_a_removed_alert() -> None:
+def test_every_runbook_belongs_to_an_existing_alert_or_a_known_task() -> None:
     assert {path.stem for path in runbooks()} == {*policies(), "budget"} | WITHOUT_ALERT
 
 
@@ -54,20 +54,20 @@ def test_each_runbook_has_all_sections_and_ends_with_a_check(path: Path) -> None
 
 
 @pytest.mark.parametrize("path", runbooks(), ids=lambda path: path.stem)
-def test_the_title_of_a_runbook_is_that_of_its_alert(path: Path) -> None:
+def test_the_title_of_a_runbook_equals_the_display_name_of_its_alert(path: Path) -> None:
     policy = policies().get(path.stem)
     if policy is not None:
         assert path.read_text().startswith(f"# {policy.display_name}\n")
 
 
 @pytest.mark.parametrize("command", OPS, ids=lambda each: f"{each.runbook}: {each.line}")
-def test_the_cli_knows_the_command(command: Command) -> None:
+def test_the_ops_cli_accepts_every_command_of_the_runbooks(command: Command) -> None:
     words = {"CODE": "no_speech", "NAME": "model"}
     KNOWN.parse_args(command.arguments(**words))  # exits for an unknown command
 
 
 @pytest.mark.parametrize("path", [*runbooks(), README], ids=lambda path: path.stem)
-def test_commands_that_need_the_cloud_are_marked(path: Path) -> None:
+def test_runbook_commands_that_need_the_cloud_are_marked_as_such(path: Path) -> None:
     for command in commands(path):
         assert command.is_ops or command.cloud_only, command.line
 
@@ -86,6 +86,6 @@ def test_the_links_of_a_runbook_lead_to_files(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
-def test_a_command_that_the_cli_does_not_know_is_found() -> None:
+def test_the_check_of_runbook_commands_rejects_an_unknown_option() -> None:
     with pytest.raises(SystemExit):
         KNOWN.parse_args(Command("x", "scripts/ops visit --stuk", False).arguments())

@@ -1,4 +1,4 @@
-"""The contract of `VisitCounts`, in memory and in Firestore, and the log lines of the counts."""
+"""`VisitCounts` counts alike in memory and in Firestore, and the counts are logged."""
 
 import io
 import json
@@ -72,14 +72,14 @@ async def test_visits_are_counted_by_status(counted: Counted) -> None:
     assert await counted.visit_counts.visits(ProcessingStatus.TRANSCRIBING) == 0
 
 
-async def test_dead_letters_are_counted_once_they_are_old_enough(counted: Counted) -> None:
+async def test_only_dead_letters_of_a_minimum_age_are_counted(counted: Counted) -> None:
     await counted.put("visit-1", ProcessingStatus.FAILED, age=HOUR)
     await counted.put("visit-2", ProcessingStatus.FAILED, age=HOUR - timedelta(seconds=1))
     await counted.put("visit-3", ProcessingStatus.COMPLETED, age=2 * HOUR)
     assert await counted.visit_counts.open_dead_letters(START - HOUR) == 1
 
 
-async def test_a_discarded_dead_letter_is_not_counted(counted: Counted) -> None:
+async def test_a_dead_letter_that_an_operator_discarded_is_not_counted(counted: Counted) -> None:
     await counted.put("visit-1", ProcessingStatus.FAILED, age=2 * HOUR)
     stored = await counted.store.get("visit-1")
     letter = await counted.store.dead_letter("visit-1")
@@ -90,7 +90,7 @@ async def test_a_discarded_dead_letter_is_not_counted(counted: Counted) -> None:
     assert await counted.visit_counts.open_dead_letters(START) == 0
 
 
-async def test_each_count_is_one_log_line(counted: Counted) -> None:
+async def test_each_visit_count_is_logged_on_one_line(counted: Counted) -> None:
     await counted.put("visit-1", ProcessingStatus.TRANSCRIBING)
     await counted.put("visit-2", ProcessingStatus.FAILED)
     await counted.put("visit-3", ProcessingStatus.FAILED, age=HOUR / 2)

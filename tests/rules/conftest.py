@@ -1,4 +1,4 @@
-"""The emulators of firebase-tools, with the rules and the configuration of the project."""
+"""Starts the emulators of firebase-tools with the security rules of the project."""
 
 import json
 import os
@@ -20,16 +20,16 @@ from infra.node import installed, node
 from tests.support.servers import running, skipped_without_emulators
 
 EMULATORS = ("auth", "firestore", "storage")
-# Builds the emulators that firebase-tools cannot download without network access.
+# This command builds the emulators for machines on which firebase-tools cannot download them.
 JARS = ROOT.parent / "shared" / "tools" / "emulator-jars" / "emulator-jars"
 PATIENCE_S = 300  # the first start downloads the emulators
-# The coverage report of the rules holds every value of every expression.
+# 512 MB, because the coverage report of the rules holds every value of every expression.
 SMALL_JVM = "-Xms32m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
 
 @dataclass(frozen=True)
 class Firebase:
-    """The running emulators and their ports."""
+    """The ports of the running emulators."""
 
     ports: Mapping[str, int]
 
@@ -38,7 +38,7 @@ class Firebase:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables by which the SDKs find the emulators."""
+        """The environment variables by which the SDKs find the emulators."""
         return {
             "FIREBASE_AUTH_EMULATOR_HOST": f"{LOOPBACK}:{self.ports['auth']}",
             "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:{self.ports['firestore']}",
@@ -75,14 +75,14 @@ def firebase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firebase]:
 
 
 def _configure(folder: Path, ports: Mapping[str, int]) -> None:
-    """The project's own firebase.json and rules, on free ports."""
+    """Write the project's firebase.json with these ports, and copy its security rules."""
     config = json.loads((ROOT / "firebase.json").read_text())
     for emulator in (*EMULATORS, "hub", "logging"):
         config["emulators"][emulator] = {"host": LOOPBACK, "port": ports[emulator]}
     config["emulators"]["firestore"]["websocketPort"] = ports["websocket"]
     for service in ("firestore", "storage"):
         shutil.copy(ROOT / config[service]["rules"], folder)
-    del config["firestore"]["indexes"]  # the emulator needs none
+    del config["firestore"]["indexes"]  # the emulator needs no indexes
     (folder / "firebase.json").write_text(json.dumps(config))
 
 
@@ -94,7 +94,7 @@ def _jars() -> dict[str, str]:
 
 
 def _all_ready(log: Path) -> Ready:
-    """Ready when firebase-tools logs it: a port may be open before the rules are loaded."""
+    """Wait for firebase-tools' log line: a port may be open before the rules are loaded."""
 
     async def ready() -> bool:
         return "All emulators ready" in log.read_text(errors="replace")

@@ -1,4 +1,4 @@
-// Legal hold: the owner of a held visit reads it and changes no part of it.
+// Legal hold: the owner of a visit under a legal hold can read the visit and change no part of it.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -8,8 +8,9 @@ import { admin, alice, connect, denied, newId, newVisit, stored, storedAction, s
 
 connect();
 
-// A visit restored from a backup older than its hold lacks the field. A visit held by an earlier
-// release lacks the mark.
+// A visit under a legal hold has the field `legalHold` and a mark in the collection `holds`.
+// If it was restored from a backup older than the hold, it lacks the field. If an earlier release
+// set the hold, it lacks the mark.
 const holds = {
   "by mark and field": { field: true, mark: true },
   "by its mark alone": { field: false, mark: true },
@@ -35,8 +36,8 @@ const ofAction = {
 };
 
 for (const [how, held] of Object.entries(holds)) {
-  describe(`a visit held ${how}`, () => {
-    test("is read with its action items", async () => {
+  describe(`a visit under a legal hold ${how}`, () => {
+    test("can be read with its action items", async () => {
       const visitId = await heldVisit(held);
       const actionId = await storedAction("alice", { visitId });
       assert.ok((await getDoc(doc(alice.db, "visits", visitId))).exists());
@@ -57,7 +58,7 @@ for (const [how, held] of Object.entries(holds)) {
       });
     }
 
-    test("keeps its action item in a batch with an allowed change", async () => {
+    test("keeps its action item when a batch also has an allowed change", async () => {
       const actionId = await storedAction("alice", { visitId: await heldVisit(held) });
       const batch = writeBatch(alice.db);
       batch.update(doc(alice.db, "visits", await storedVisit()), { title: "allowed" });
@@ -65,7 +66,7 @@ for (const [how, held] of Object.entries(holds)) {
       await denied(batch.commit());
     });
 
-    test("is changed by its owner after the hold has ended", async () => {
+    test("can be changed by its owner after the hold has ended", async () => {
       const visitId = await storedVisit("alice", { legalHold: false });
       const actionId = await storedAction("alice", { visitId });
       await updateDoc(doc(alice.db, "visits", visitId), { title: "mine again" });
@@ -74,9 +75,9 @@ for (const [how, held] of Object.entries(holds)) {
   });
 }
 
-describe("the mark of a hold", () => {
+describe("the mark of a legal hold", () => {
   for (const [name, person] of Object.entries({ "its owner": alice, "an operator": admin })) {
-    test(`is not deleted, changed or created by ${name}`, async () => {
+    test(`cannot be deleted, changed or created by ${name}`, async () => {
       const visitId = await heldVisit(holds["by its mark alone"]);
       await denied(deleteDoc(doc(person.db, "holds", visitId)));
       await denied(updateDoc(doc(person.db, "holds", visitId), { userId: "bob" }));
@@ -91,11 +92,11 @@ describe("the mark of a hold", () => {
   });
 });
 
-describe("the recordings of a held visit", () => {
+describe("the recordings of a visit under a legal hold", () => {
   const sound = new Uint8Array([1, 2, 3]);
   const type = { contentType: "audio/mp4" };
 
-  test("are not replaced, changed or deleted, and another one can be added", async () => {
+  test("cannot be replaced, changed or deleted, but another recording can be added", async () => {
     const visitId = await heldVisit(holds["by mark and field"]);
     const folder = `visits/alice/${visitId}`;
     const first = ref(alice.bucket, `${folder}/audio.m4a`);

@@ -1,4 +1,4 @@
-// Attempts to read documents without the right to. The rules must refuse each one.
+// The rules must refuse each of these attempts to read documents without permission.
 
 import { describe, test } from "node:test";
 import {
@@ -14,7 +14,7 @@ connect();
 const visits = (person) => collection(person.db, "visits");
 const impostor = as("alice2", { user_id: "alice", userId: "alice", email: "alice" });
 
-describe("hostile: reading a document of another", () => {
+describe("hostile: reading a document of another user", () => {
   const readers = {
     "another user": bob, "a signed-out client": signedOut, "an operator": admin,
     "an impostor": impostor,
@@ -48,7 +48,7 @@ describe("hostile: reading a document of another", () => {
       await denied(getDoc(doc(reader.db, "users/alice")));
     });
 
-    test(`${name} reads the receipt of a deletion`, async () => {
+    test(`${name} reads a deletion receipt`, async () => {
       const path = await stored(`deletions/${newId()}`, { userId: "alice" });
       await denied(getDoc(doc(reader.db, path)));
     });
@@ -60,7 +60,7 @@ describe("hostile: reading a document of another", () => {
   });
 });
 
-describe("hostile: listing documents of others", () => {
+describe("hostile: listing documents of other users", () => {
   const filters = {
     "no filter": [],
     "another's filter": [where("userId", "==", "alice")],
@@ -105,7 +105,7 @@ describe("hostile: listing documents of others", () => {
     });
     test(`every ${name} in the database with their own user id`, async () => {
       const claimed = query(collectionGroup(bob.db, name), and(where("userId", "==", "bob")));
-      // This filter is allowed for the collection `visits`, and for no collection group.
+      // The rules allow this filter on the collection `visits`, but on no collection group.
       await denied(getDocs(name === "visits" ? collectionGroup(bob.db, "visit") : claimed));
     });
   }

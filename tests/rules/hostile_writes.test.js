@@ -1,4 +1,4 @@
-// Attempts to write other users' documents, or invalid fields. The rules must refuse each one.
+// The rules must refuse each of these attempts to write other users' documents or invalid fields.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -124,7 +124,7 @@ describe("hostile: creating a visit", () => {
     await denied(setDoc(doc(alice.db, "visits", visitId), newVisit(visitId)));
   });
 
-  test("with the id of an own visit", async () => {
+  test("with the id of an existing visit of the same owner", async () => {
     const visitId = await storedVisit();
     await denied(setDoc(doc(alice.db, "visits", visitId), newVisit(visitId)));
   });
@@ -197,27 +197,27 @@ describe("hostile: changing a visit", () => {
       const visitId = await storedVisit();
       await denied(updateDoc(doc(writer.db, "visits", visitId), { title: "mine" }));
     });
-    test(`its existence, by ${name}`, async () => {
+    test(`by deleting it, by ${name}`, async () => {
       const visitId = await storedVisit();
       await denied(deleteDoc(doc(writer.db, "visits", visitId)));
     });
   }
 
-  test("its existence, by its owner", async () => {
+  test("by deleting it, by its owner", async () => {
     const visitId = await storedVisit();
     await denied(deleteDoc(doc(alice.db, "visits", visitId)));
   });
 
-  test("all its fields, by writing only its title", async () => {
+  test("by replacing all its fields with only a title", async () => {
     const visitId = await storedVisit();
     await denied(setDoc(doc(alice.db, "visits", visitId), { title: "x" }));
   });
 
-  test("one that does not exist", async () => {
+  test("that does not exist", async () => {
     await denied(updateDoc(doc(alice.db, "visits", newId()), { title: "x" }));
   });
 
-  test("an own one and another user's together", async () => {
+  test("of another user in a batch with an own visit", async () => {
     const [mine, theirs] = [await storedVisit(), await storedVisit("bob")];
     const batch = writeBatch(alice.db);
     batch.update(doc(alice.db, "visits", mine), { title: "x" });
@@ -261,12 +261,12 @@ describe("hostile: changing an action item", () => {
     });
   }
 
-  test("its existence", async () => {
+  test("by deleting it", async () => {
     const actionId = await storedAction();
     await denied(deleteDoc(doc(alice.db, "actions", actionId)));
   });
 
-  test("by creating one", async () => {
+  test("by creating a new action item", async () => {
     const action = { userId: "alice", text: "x", completed: false };
     await denied(addDoc(collection(alice.db, "actions"), action));
   });

@@ -1,4 +1,4 @@
-// Allowed requests: owners read their own documents and write the few fields open to them.
+// The rules allow owners to read their own documents and to write a few of the fields.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -19,7 +19,7 @@ describe("an owner reads", () => {
     assert.equal((await getDoc(visitOf(alice, visitId))).get("summary"), "All is well.");
   });
 
-  test("their visits, by the filter that names them", async () => {
+  test("their visits, by the filter that names their user id", async () => {
     const visitId = await storedVisit();
     await storedVisit("bob");
     const mine = query(collection(alice.db, "visits"), where("userId", "==", "alice"));
@@ -38,7 +38,7 @@ describe("an owner reads", () => {
     });
   }
 
-  test("an action item, and all of a visit", async () => {
+  test("an action item, and all action items of a visit", async () => {
     const visitId = newId();
     const actionId = await storedAction("alice", { visitId });
     assert.ok((await getDoc(actionOf(alice, actionId))).exists());
@@ -67,7 +67,7 @@ describe("an owner reads", () => {
     assert.equal((await getDoc(doc(alice.db, "users/alice"))).get("tier"), "free");
   });
 
-  test("the receipt of a deletion, and all of them", async () => {
+  test("a deletion receipt, and the list of their deletion receipts", async () => {
     const path = await stored(`deletions/${newId()}`, { userId: "alice", counts: {} });
     assert.ok((await getDoc(doc(alice.db, path))).exists());
     const mine = query(collection(alice.db, "deletions"), where("userId", "==", "alice"));

@@ -12,8 +12,8 @@ const M4A = { contentType: "audio/mp4" };
 const there = (person, path) => ref(person.bucket, path);
 const pathOf = () => `visits/alice/${newId()}/audio.m4a`;
 
-describe("the limit of size", () => {
-  test("accepts a recording of exactly the limit and refuses larger ones", async () => {
+describe("the size limit of a recording", () => {
+  test("accepts a recording of exactly the limit and refuses larger recordings", async () => {
     // The test lowers the limit of five gigabytes to a size that it can upload.
     const rules = readFileSync(new URL("../../storage.rules", import.meta.url), "utf8");
     const limit = "5 * 1024 * 1024 * 1024";

@@ -1,4 +1,4 @@
-// Requests that storage.rules allow and refuse, tested with the real client.
+// storage.rules allow and refuse these requests of the real client.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -52,7 +52,7 @@ describe("an owner uploads", () => {
     });
   }
 
-  test("the takes of an interrupted recording, by the example client", async () => {
+  test("several files (takes) of an interrupted recording, by the example client", async () => {
     const visit = { visitId: newId(), userId: "alice" };
     for (const take of [1, 2, 3, 20]) {
       await uploadRecording(alice.bucket, visit, new Blob([SOUND], { type: "audio/mp4" }), "m4a", take);
@@ -76,7 +76,7 @@ describe("an owner uploads", () => {
     });
   }
 
-  test("in resumable pieces, by the example client, and plays the recording", async () => {
+  test("in resumable chunks, by the example client, and can play the recording", async () => {
     const visitId = newId();
     const path = pathOf("alice", "audio.m4a", visitId);
     const recording = new Blob([new Uint8Array(600_000)], { type: "audio/mp4" });
@@ -144,7 +144,7 @@ describe("hostile: uploading", () => {
       await denied(uploadBytes(there(person, pathOf()), SOUND, M4A));
     });
 
-    test(`in pieces to the owner's folder, by ${name}`, async () => {
+    test(`in chunks to the owner's folder, by ${name}`, async () => {
       await denied(uploadBytesResumable(there(person, pathOf()), new Uint8Array(600_000), M4A));
     });
 
@@ -162,7 +162,7 @@ describe("hostile: an existing recording", () => {
     assert.deepEqual(new Uint8Array(await getBytes(there(alice, path))), SOUND);
   });
 
-  test("is overwritten in pieces", async () => {
+  test("is overwritten in chunks", async () => {
     const path = await uploaded();
     await denied(uploadBytesResumable(there(alice, path), new Uint8Array(600_000), M4A));
   });

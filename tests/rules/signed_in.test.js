@@ -1,4 +1,4 @@
-// One end-to-end test without test identities: Firebase Auth, its token, the rules, the client.
+// End-to-end tests with a user of Firebase Auth and its real token instead of a test identity.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

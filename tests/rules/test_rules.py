@@ -1,4 +1,4 @@
-"""The security rules, tested with the real JavaScript client; this file runs all those tests."""
+"""Runs the JavaScript tests of the security rules, which use the real client."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ RULES = ROOT / "firestore.rules"
 
 @pytest.fixture(scope="module")
 def outcomes(firebase: Firebase, tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
-    """The outcomes of all JavaScript tests."""
+    """Run all JavaScript tests; return the outcome of each test."""
     files = sorted(HERE.glob("*.test.js"))
     return outcomes_of(files, firebase.env, tmp_path_factory.mktemp("node"))
 
@@ -39,7 +39,7 @@ def test_at_least_forty_hostile_attempts_are_refused(
 
 
 @pytest.mark.usefixtures("outcomes")
-def test_every_expression_of_the_rules_was_evaluated_and_every_condition_both_ways(
+def test_every_condition_of_the_rules_was_evaluated_to_true_and_to_false(
     firebase: Firebase,
 ) -> None:
     url = f"{firebase.url('firestore')}/emulator/v1/projects/{PROJECT}:ruleCoverage"
@@ -50,14 +50,14 @@ def test_every_expression_of_the_rules_was_evaluated_and_every_condition_both_wa
     unseen = [
         f"line {rules.count(chr(10), 0, start) + 1}: {rules[start : end + 1]}: {seen or 'never'}"
         for (start, end), seen in sorted(expressions.items())
-        # An expression with string or map values is data, not a condition.
+        # Only conditions count: an expression with string or map values is data.
         if not seen or seen in ({"true"}, {"false"}, {"true", "error"}, {"false", "error"})
     ]
     assert not unseen, "\n".join(unseen)
 
 
 def _expressions(report: list[dict[str, Any]]) -> dict[tuple[int, int], set[str]]:
-    """The kinds of values of each expression, by its (start, end) in the file."""
+    """Return the kinds of values that each expression had, by its (start, end) in the file."""
     found: dict[tuple[int, int], set[str]] = {}
     while report:
         at = report[0]["sourcePosition"]

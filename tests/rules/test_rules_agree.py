@@ -29,7 +29,7 @@ RECORDINGS = (ROOT / "storage.rules").read_text()
 
 
 def function(name: str, rules: str = DOCUMENTS) -> str:
-    """The body of a function of the rules, on one line."""
+    """Return the body of a function of the security rules, on one line."""
     (body,) = re.findall(rf"function {name}\([^)]*\) \{{(.*?)\n *\}}", rules, re.DOTALL)
     return " ".join(body.split())
 
@@ -57,7 +57,9 @@ def schema(model: Any) -> Any:
         ("isConsent", client_access.ConsentGiven),
     ],
 )
-def test_a_client_writes_the_fields_of_the_model_and_no_others(name: str, model: Any) -> None:
+def test_the_rules_let_a_client_write_exactly_the_fields_of_the_model(
+    name: str, model: Any
+) -> None:
     assert named_fields(name) == set(schema(model)["properties"])
 
 
@@ -69,11 +71,13 @@ def test_a_client_writes_the_fields_of_the_model_and_no_others(name: str, model:
         (client_access.ActionChange, records.Action),
     ],
 )
-def test_the_fields_that_a_client_writes_are_fields_of_the_document(part: Any, of: Any) -> None:
+def test_every_field_of_a_client_write_model_is_a_field_of_the_stored_document(
+    part: Any, of: Any
+) -> None:
     assert set(schema(part)["properties"]) <= set(schema(of)["properties"])
 
 
-def test_the_limits_of_texts_and_tags_are_those_of_the_models() -> None:
+def test_the_rules_and_the_models_have_equal_limits_of_texts_and_tags() -> None:
     assert f"title.size() <= {schema(client_access.Title)['maxLength']}" in function("isTitle")
     tags = schema(client_access.Tags)
     assert f"tags.size() <= {tags['maxItems']}" in function("areTags")
@@ -86,7 +90,7 @@ def test_the_limits_of_texts_and_tags_are_those_of_the_models() -> None:
     assert f"action.text.size() <= {text['maxLength']}" in function("isActionChange")
 
 
-def test_a_new_visit_has_the_initial_state_of_the_model() -> None:
+def test_the_rules_require_the_initial_state_of_the_model_in_a_new_visit() -> None:
     begun = function("isNewVisit")
     visit = records.Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
     assert f"visit.status == '{visit.status}'" in begun
@@ -104,7 +108,7 @@ def test_the_rules_accept_the_same_ids_as_the_code() -> None:
         assert f"!userId.matches('{RESERVED}')" in rule
 
 
-def test_operators_have_the_token_claim_that_the_code_names() -> None:
+def test_the_rules_recognize_operators_by_the_token_claim_that_the_code_names() -> None:
     assert f"token.get('{client_access.ADMIN_CLAIM}', false)" in function("isAdmin")
 
 
@@ -141,7 +145,7 @@ def test_every_document_that_the_pipeline_writes_or_clients_read_has_a_rule() ->
 
 
 def ruled() -> set[tuple[str, ...]]:
-    """The paths of the collections that have a rule, for example ("visits", "transcript")."""
+    """Return the collections that have a security rule, for example ("visits", "transcript")."""
     found = set()
     inside: list[tuple[int, str]] = []
     for line in DOCUMENTS.splitlines():
@@ -171,7 +175,7 @@ def test_the_rules_accept_the_recordings_that_the_pipeline_accepts() -> None:
     assert client_access.TAKES_OF_A_CLIENT <= MAX_FILES
 
 
-def test_the_documentation_and_the_web_client_name_the_same_extensions() -> None:
+def test_the_documentation_and_the_web_client_name_every_accepted_file_extension() -> None:
     named = ", ".join(EXTENSIONS[:-1]) + f" or {EXTENSIONS[-1]}"
     for page in ("README.md", "docs/clients.md", "clients/web/visits.js"):
         assert named in re.sub(r"\s+#?\s*", " ", (ROOT / page).read_text()), page
@@ -179,15 +183,15 @@ def test_the_documentation_and_the_web_client_name_the_same_extensions() -> None
 
 
 SENT = [
-    # MediaRecorder of Chromium, Firefox and Safari.
+    # Sent by MediaRecorder of Chromium, Firefox and Safari.
     *("audio/webm;codecs=opus", "audio/ogg; codecs=opus", "audio/mp4;codecs=opus"),
     *('audio/mp4; codecs="mp4a.40.2"', 'audio/webm; codecs="opus"', "audio/webm;codecs=pcm"),
     *("video/webm;codecs=vp8,opus", "video/webm; codecs=vp8, opus", "video/webm;codecs=h264"),
     *('video/mp4; codecs="avc1.42E01E, mp4a.40.2"', "video/x-matroska;codecs=avc1"),
-    # Other writers of parameters, and of capitals.
+    # Other parameters, and types in capitals.
     *("audio/L16;rate=44100;channels=1", "AUDIO/WebM;Codecs=Opus", "Audio/MPEG", "audio/webm;"),
     *("audio/amr;octet-align=1", 'audio/3gpp; note="a;b"', "audio/mp4; charset=utf-8 ; a=b"),
-    # Types that file choosers give to files.
+    # Types that file choosers assign to files.
     *("audio/x-caf", "audio/aiff", "audio/x-aiff", "audio/AMR", "audio/vnd.wave", "audio/x-ms-wma"),
     *("video/3gpp2", "video/quicktime", "video/ogg", "application/ogg"),
 ]
@@ -208,14 +212,14 @@ NO_RECORDINGS = [
 
 
 @pytest.mark.parametrize("content_type", SENT)
-def test_the_rules_accept_types_that_recorders_send_with_their_parameters(
+def test_the_rules_accept_content_types_with_parameters_as_recorders_send_them(
     content_type: str,
 ) -> None:
     assert re.fullmatch(RECORDING_TYPES, content_type)
 
 
 @pytest.mark.parametrize("content_type", NO_RECORDINGS)
-def test_the_rules_refuse_types_that_name_no_recording(content_type: str) -> None:
+def test_the_rules_refuse_content_types_other_than_recordings(content_type: str) -> None:
     assert not re.fullmatch(RECORDING_TYPES, content_type)
 
 
@@ -223,7 +227,7 @@ ANNOUNCED = TypeAdapter(ContentType)
 
 
 @pytest.mark.parametrize("content_type", SENT)
-def test_the_api_and_the_rules_accept_a_known_type_with_parameters(
+def test_the_api_and_the_rules_accept_a_known_content_type_with_parameters(
     content_type: str,
 ) -> None:
     if essence(content_type) not in TYPES:
@@ -241,12 +245,12 @@ NO_HEADERS = ["audio/webm;codecs=opus\n", "audio/mp4;a=b<\x00", "audio/mp4;a=ä"
 @pytest.mark.parametrize(
     "content_type", [*OF_NO_KNOWN_TYPE, *NO_HEADERS, "audio/x-unheard-of", 7, None]
 )
-def test_the_api_refuses_types_that_name_no_recording(content_type: object) -> None:
+def test_the_api_refuses_content_types_other_than_recordings(content_type: object) -> None:
     with pytest.raises(ValidationError):
         ANNOUNCED.validate_python(content_type)
 
 
-def test_the_size_limit_of_the_rules_is_that_of_the_provider() -> None:
+def test_the_size_limit_in_the_storage_rules_equals_the_limit_of_the_pipeline() -> None:
     (product,) = re.findall(
         r"request\.resource\.size <= ([\d* ]+)", function("isRecording", RECORDINGS)
     )
@@ -261,7 +265,7 @@ def test_the_rules_accept_uploads_to_the_path_that_the_api_gives(content_type: s
     assert re.fullmatch(RECORDING_TYPES, content_type)
 
 
-def test_the_project_is_deployed_with_these_rules() -> None:
+def test_the_firebase_configuration_deploys_the_tested_rules_files() -> None:
     config = json.loads((ROOT / "firebase.json").read_text())
     assert config["firestore"]["rules"] == "firestore.rules"
     assert config["storage"]["rules"] == "storage.rules"

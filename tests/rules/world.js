@@ -1,4 +1,4 @@
-// The users, documents and assertions of the tests of the security rules.
+// Users, documents and assertions that the tests of the security rules share.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ export const PROJECT = "demo-lumimd";
 
 let environment;
 
-/** Connect to the emulators before the tests of a file; the emulators have loaded the rules. */
+/** Connect to the emulators, which have loaded the rules, before the tests of a file. */
 export function connect() {
   before(async () => {
     environment = await initializeTestEnvironment({
@@ -44,7 +44,7 @@ function context(uid, claims) {
   return contexts.get(key);
 }
 
-/** The clients of one user: `db` and `bucket`. */
+/** Return the Firestore client `db` and the Storage client `bucket` of one user. */
 export function as(uid, claims = {}) {
   return {
     get db() {
@@ -61,20 +61,20 @@ export const bob = as("bob");
 export const signedOut = as(null);
 export const admin = as("operator", { admin: true });
 
-/** User ids as sign-in providers make them. The storage emulator reads a plus as a space. */
+/** User ids of sign-in providers, without a plus, which the storage emulator reads as a space. */
 export const IDS = [
   "auth0|5f7c8ec7c33c", "user@example.com", "a.b", "oidc:t#1?x=y&z=2", "samlp|x|j-t@e.com",
 ];
 
 let made = 0;
 
-/** An id that no other test uses. */
+/** Return an id that no other test uses. */
 export function newId(prefix = "v") {
   made += 1;
   return `${prefix}-${process.pid}-${made}`;
 }
 
-/** Write a document as functions do, without the rules. */
+/** Write a document with the rules disabled, as functions write. */
 export async function stored(path, fields) {
   await environment.withSecurityRulesDisabled(async (functions) => {
     await setDoc(doc(functions.firestore(), path), fields);
@@ -123,7 +123,7 @@ export async function storedAction(userId = "alice", fields = {}) {
   return actionId;
 }
 
-/** The required fields of a new visit, and `fields`. */
+/** Return the required fields of a new visit, and `fields`. */
 export function newVisit(visitId, fields = {}) {
   return {
     visitId,
@@ -136,7 +136,7 @@ export function newVisit(visitId, fields = {}) {
   };
 }
 
-/** The same without `field`. */
+/** Return `fields` without the field named `field`. */
 export function without(fields, field) {
   const { [field]: _, ...rest } = fields;
   return rest;
@@ -152,7 +152,7 @@ export async function denied(attempt) {
   });
 }
 
-/** A JSON Schema of infra/schemas, which the product generates from its models. */
+/** Return a JSON Schema of infra/schemas, which the product generates from its models. */
 export function schema(name) {
   return JSON.parse(readFileSync(new URL(`../../infra/schemas/${name}.json`, import.meta.url)));
 }

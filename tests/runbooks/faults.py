@@ -1,4 +1,4 @@
-"""The fault of each runbook, its symptoms, and its end."""
+"""Defines the rehearsal of each runbook: its fault, symptoms and repair."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,11 +22,11 @@ Step = Callable[[LiveServices], Awaitable[None]]
 
 
 async def nothing(services: LiveServices) -> None:
-    """No change."""
+    """A step that changes nothing."""
 
 
 async def settled(services: LiveServices) -> None:
-    """Half an hour passes: held visits resume, and due visits complete."""
+    """Let half an hour pass, so that visits that wait for a dependency resume and complete."""
     await services.minutes(30)
 
 
@@ -35,10 +35,10 @@ class Rehearsal:
     """The steps around the sections of a runbook, and the expected output.
 
     `fault` happens before the first command. `shown`: texts that the commands of the diagnosis
-    print. `doctor`: the exit code of the doctor there, 1 if it must name the fault. `repaired`: the
-    external repair before the remedy (the provider is back, the key is changed). `passes`: the step
-    before the verification. `words`: replacements of the words in capitals. In the verification
-    every command ends with 0, and no command prints a text of `gone`.
+    print. `doctor`: the exit code of `scripts/ops doctor` in the diagnosis, 1 if it must name the
+    fault. `repaired`: the external repair before the remedy (the provider is back, the key is
+    changed). `passes`: the step before the verification. `words`: replacements of placeholders in
+    capitals. In the verification every command ends with 0, and no command prints a text of `gone`.
     """
 
     fault: Step = nothing
@@ -51,7 +51,7 @@ class Rehearsal:
 
 
 async def _failed(services: LiveServices, *ids: str, code: ErrorCode) -> None:
-    """Visits with a transcript, and with a summary that failed permanently by the model's fault."""
+    """Create visits that have a transcript and whose summary failed permanently with `code`."""
     await services.queues.pause(QUEUE)
     await services.uploaded(*ids)
     await services.minutes(3)

@@ -1,7 +1,7 @@
-"""A pipeline in memory that advances by the minute and reacts to an operator's changes.
+"""Runs a pipeline in memory that advances by the minute and reacts to an operator's changes.
 
-A running schedule makes its calls, a running queue dispatches its tasks, and real circuit breakers
-guard the providers.
+A schedule that is not paused makes its calls, a queue that is not paused dispatches its tasks, and
+real circuit breakers guard the stub providers.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ RETENTION = "enforce-retention"
 
 
 class Provider(MemoryTranscriber):
-    """Transcribes at once, or raises `trouble`; visits in `silent` have no speech."""
+    """A stub transcriber that answers at once, or raises `trouble`; `silent` visits lack speech."""
 
     def __init__(self) -> None:
         super().__init__(lambda visit_id: Transcribed(self._heard(visit_id)))
@@ -53,7 +53,7 @@ class Provider(MemoryTranscriber):
 
 
 class Model(CountingSummarizer):
-    """Summarizes, or raises `trouble`."""
+    """A stub summarizer that raises `trouble`, if set."""
 
     trouble: Exception | None = None
 
@@ -65,7 +65,7 @@ class Model(CountingSummarizer):
 
 
 class LiveSchedules(MemorySchedules):
-    """Scheduled calls that run every minute, and on request of an operator."""
+    """Stub schedules whose calls really run when the schedule runs, also for an operator."""
 
     def __init__(self, **calls: Callable[[], Awaitable[object]]) -> None:
         self._calls = {name.replace("_", "-"): call for name, call in calls.items()}
@@ -76,7 +76,7 @@ class LiveSchedules(MemorySchedules):
         try:
             await self._calls[name]()
             code = 0
-        except Exception:  # the real scheduler stores only the status
+        except Exception:  # like the real scheduler, keep only a status code
             code = 14
         changed = self._schedules[name].model_copy(update={"last_code": code})
         self._schedules[name] = changed
@@ -85,7 +85,7 @@ class LiveSchedules(MemorySchedules):
 
 @dataclass
 class LiveServices(OperatedServices):
-    """The services, and `minutes`, which advances the time."""
+    """The services of the pipeline and of operators; `minutes` advances their time."""
 
     provider: Provider = field(default_factory=Provider)
     model: Model = field(default_factory=Model)
@@ -108,7 +108,7 @@ class LiveServices(OperatedServices):
         )
 
     @cached_property
-    def owner_queries(self) -> None:  # no route of the API is called here
+    def owner_queries(self) -> None:  # the rehearsals call no route of the API
         return None
 
     def _breaker(self, policy: BreakerPolicy) -> CircuitBreaker:
@@ -118,7 +118,7 @@ class LiveServices(OperatedServices):
         return await first_refusal(self._guards[stage], unanswered_since)
 
     async def uploaded(self, *visit_ids: str) -> None:
-        """Upload recordings, and deliver the event of each."""
+        """Upload a recording for each visit, and deliver its event."""
         for visit_id in visit_ids:
             await accept.accept(self, self.uploaded_now(visit_id))
 
@@ -143,7 +143,7 @@ class LiveServices(OperatedServices):
             await summarize.summarize(self, task.visit_id, task.attempt)
 
     async def ended(self, *visit_ids: str) -> list[Visit]:
-        """Advance until all visits have ended, at most for a day; the visits."""
+        """Advance until all visits have ended, at most by a day; return the visits."""
         for _ in range(24 * 60):
             visits = [await self.get(visit_id) for visit_id in visit_ids]
             if all(visit.processing_status.is_terminal for visit in visits):
@@ -153,7 +153,7 @@ class LiveServices(OperatedServices):
 
 
 class LiveQueues(MemoryQueues):
-    """The single queue, with the number of its waiting tasks."""
+    """The stub of the only queue, with the number of its waiting tasks."""
 
     def __init__(self, services: LiveServices) -> None:
         super().__init__(QUEUE)

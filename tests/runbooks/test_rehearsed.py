@@ -1,7 +1,7 @@
-"""Each runbook is rehearsed literally, to its last check, on its fault.
+"""The commands of each runbook run literally, in order, on a pipeline with the runbook's fault.
 
-Every command ends with exit code 0, except that the doctor of the diagnosis ends with 1 if it must
-name the fault. Commands that need the cloud are marked in the runbook, and counted here.
+Every command ends with exit code 0, except that `scripts/ops doctor` in the diagnosis ends with 1
+if it must name the fault. Runbooks mark commands that need the cloud; this module counts them.
 """
 
 import shlex
@@ -14,10 +14,10 @@ from tests.runbooks.faults import OTHER, REHEARSALS, VISIT
 from tests.runbooks.live import LiveServices
 
 CLOUD_ONLY_BLOCKS = 39
-"""Blocks that need the cloud. Raise the number when a runbook gains one on purpose."""
+"""Blocks that need the cloud; raise the number when you add such a block to a runbook."""
 
 ON_THE_STACK = {"data-deletion-request", "restore-from-backup"}
-"""Rehearsed by processes on the emulators: one needs a shell loop, the other a database."""
+"""Runbooks that other tests rehearse on emulators: they need a shell loop, or a database."""
 
 WORDS = {"VISIT": VISIT, "OTHER_VISIT": OTHER, "UID": "user-1"}
 CAUSE, REMEDY, OVER = SECTIONS[1:]
@@ -31,7 +31,7 @@ def test_every_runbook_has_a_rehearsal() -> None:
     assert set(paths()) == set(REHEARSALS)
 
 
-def test_the_number_of_cloud_only_blocks_is_as_expected() -> None:
+def test_the_runbooks_have_the_expected_number_of_cloud_only_blocks() -> None:
     marked = [
         block for path in FOLDER.glob("*.md") for block in cloud_only(path.stem) if block.cloud_only
     ]
@@ -47,7 +47,7 @@ def cloud_only(name: str) -> list[Block]:
 
 
 @pytest.mark.parametrize("name", paths())
-async def test_a_runbook_is_followed_to_its_last_check(
+async def test_the_commands_of_a_runbook_correct_its_rehearsed_fault(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
@@ -77,7 +77,7 @@ async def test_a_runbook_is_followed_to_its_last_check(
 
 
 async def run_lines(ops: Ops, lines: list[str], words: dict[str, str], doctor: int) -> str:
-    """Run each line as it is; the output of all lines."""
+    """Run each line with its placeholders replaced; return the output of all lines."""
     printed = ""
     for line in lines:
         program, *arguments = shlex.split(line, comments=True)
@@ -93,7 +93,7 @@ async def run_lines(ops: Ops, lines: list[str], words: dict[str, str], doctor: i
 
 
 @pytest.mark.parametrize("name", [path.stem for path in runbooks()])
-def test_a_runbook_has_only_known_words_in_capitals(name: str) -> None:
+def test_a_runbook_has_only_known_placeholders_in_capitals(name: str) -> None:
     known = {"VISIT", "OTHER_VISIT", "UID", "CODE", "NAME"}
     for block in blocks(FOLDER / f"{name}.md"):
         for line in block.lines:

@@ -1,1 +1,1 @@
-"""The simulator: the pipeline in simulated time, with faults and interleavings at every await."""
+"""Simulates the pipeline in simulated time, with faults and random interleavings at each await."""

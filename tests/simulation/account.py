@@ -1,4 +1,4 @@
-"""Account faults: a provider refuses the deployment for hours or days, then serves it again."""
+"""Draws account faults: a provider refuses the deployment's calls for hours or days."""
 
 from dataclasses import dataclass
 from random import Random
@@ -9,7 +9,7 @@ from lumimd.domain.errors import DeploymentFault
 _F = DeploymentFault
 
 EVERYTHING: Final = (_F.KEY_REFUSED, _F.FORBIDDEN, _F.UNPAID, _F.ROUTE_NOT_FOUND)
-"""Faults for which the provider refuses every call."""
+"""Reasons for which a provider refuses every call of the deployment."""
 
 ORDERS: Final = (
     _F.UNPAID,
@@ -18,15 +18,15 @@ ORDERS: Final = (
     _F.QUOTA_EXHAUSTED,
     _F.REQUEST_REFUSED,
 )
-"""Faults for which the provider refuses only paid calls."""
+"""Reasons for which a provider refuses only the paid calls of the deployment."""
 
 HOURS: Final = (3.0, 30.0, 72.0)
-"""Some exceed the time that a visit is held for (a day) or may idle (two simulated days)."""
+"""Durations, some longer than a visit may wait for a dependency (a day) or idle (two days)."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The period (seconds) in which a provider refuses the deployment, and the reason."""
+    """A period (seconds) in which a provider refuses the deployment's calls, and the reason."""
 
     provider: str
     begins: float
@@ -41,7 +41,7 @@ class Refusal:
 
 
 def drawn(rng: Random, longest_h: float) -> Refusal:
-    """Draw one refusal that begins while owners upload recordings."""
+    """Draw a refusal that begins while owners upload recordings; return it."""
     provider = rng.choice(("transcription", "transcription", "model"))
     only_paid = rng.random() < 0.5
     fault = rng.choice(ORDERS if only_paid else EVERYTHING)

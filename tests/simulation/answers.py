@@ -1,4 +1,4 @@
-"""Invariants of the model's answers: their number, and their results in the visit's documents."""
+"""Checks how many paid answers the model gave, and that they are in the visit's documents."""
 
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.takes import takes_of
@@ -12,11 +12,11 @@ from tests.simulation.words import label
 from tests.simulation.world import World
 
 MOST_UNDER_ONE_LEASE = 2
-"""The worker asks the model once more after a bad answer, and after no other answer."""
+"""A worker asks the model a second time only after a bad answer."""
 
 
 class Answers:
-    """Checks the answers of one finished world."""
+    """Checks the model's answers in one finished simulation run (world)."""
 
     def __init__(self, world: World, cloud: Cloud) -> None:
         self._world, self._cloud = world, cloud
@@ -31,15 +31,15 @@ class Answers:
             for answer in answers:
                 by_lease.setdefault(answer.invocation.name, []).append(answer)
             for name, those in by_lease.items():
-                # The provider charges unheard answers too: a worker asks twice under one lease
-                # only after it received a bad answer.
+                # The provider also charges answers that got lost. A worker asks twice under one
+                # lease only after it received a bad answer.
                 if len(those) > MOST_UNDER_ONE_LEASE or not all(
                     each.is_bad and each.was_heard for each in those[:-1]
                 ):
                     detail = f"{len(those)} under the lease of {name}"
                     self._world.breach("tooManyModelCharges", visit_id, detail)
-            # Probes (one a minute over all visits while the breaker is open) are not counted, nor
-            # instances that shut down. The visit that opened the breaker has one more try.
+            # Probes (one a minute for all visits while the breaker is open) and instances that
+            # shut down do not count. The visit that opened the breaker has one more try.
             own = {
                 answer.invocation.name
                 for answer in answers
@@ -59,7 +59,7 @@ class Answers:
                     )
 
     def check_end_of(self, visit: Visit) -> None:
-        """Check the results that the answers left in a finished visit."""
+        """Check that a finished visit shows only results that its transcript supports."""
         pages = self._world.documents.pages.get(visit.visit_id, {})
         said = {utterance.id for utterance in joined(pages.values())}
         shown = (*visit.summary_statements, *visit.education)
@@ -68,7 +68,7 @@ class Answers:
         self._check_partial(visit)
 
     def _check_partial(self, visit: Visit) -> None:
-        """A transcribed visit lacks a summary of its words only if the rules find nothing."""
+        """Check that a visit with a transcript lacks a summary only if the rules find nothing."""
         error = visit.processing_error
         heard = label(take.audio.generation for take in takes_of(visit))
         if (
@@ -81,11 +81,11 @@ class Answers:
             and not self._cloud.rules.has_nothing_to_say(visit.visit_id, heard)
         ):
             self._world.breach("rulesWereNotAsked", visit.visit_id, error.code)
-        # A legal hold set in between keeps the provisional summary until its release.
+        # If a legal hold was set meanwhile, the provisional summary stays until the release.
         if visit.status is Status.COMPLETED and visit.provisional and not visit.summary_owed:
             self._world.breach("provisionalForEver", visit.visit_id)
 
 
 def _is_excused(answer: Answer) -> bool:
-    """Whether a paid answer may have been lost before it was saved."""
+    """Whether a fault may have lost a paid answer before the worker saved it."""
     return not answer.was_heard or answer.invocation.hits(answer.visit_id) > answer.faults_before

@@ -1,4 +1,4 @@
-"""Runs many worlds, each with its own seed, on all cores."""
+"""Runs many simulation runs (worlds), each with its own seed, on all cores."""
 
 import gc
 import os
@@ -20,14 +20,14 @@ from tests.simulation.world import Options
 VISITS_A_WORLD: Final = 60
 
 COLLECT_EVERY: Final = 8
-"""Worlds between garbage collections: a collection scans all objects and frees few."""
+"""Number of worlds between garbage collections, which are slow and free few objects."""
 
 _worlds = count(1)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Worlds that one process runs one after the other."""
+    """The worlds that a process runs one after another."""
 
     worlds: tuple[tuple[int, int], ...]
     level: str
@@ -37,7 +37,7 @@ class Batch:
 
 
 def run_batch(batch: Batch) -> Report:
-    """Run the worlds (seed, visits) of a batch and sum their reports."""
+    """Run the worlds (seed, visits) of a batch; return the sum of their reports."""
     if gc.isenabled():
         gc.collect()
         gc.freeze()
@@ -96,19 +96,19 @@ def reports_of(
 
 
 def workers(processes: int) -> ProcessPoolExecutor:
-    """Spawned processes: a process forked from one with threads may deadlock."""
+    """Return a pool of spawned processes, because a fork of a process with threads may deadlock."""
     return ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=silence)
 
 
 def silence() -> None:
-    """Turn logs off: the clean-up of a killed invocation may log at any time."""
+    """Turn logs off, because the clean-up of a killed invocation may log at any time."""
     logs.configure(to=open(os.devnull, "w"))  # noqa: SIM115  # open until the process ends
 
 
 def simulate(
     planned: Iterator[Batch], processes: int, on_progress: Callable[[int], None]
 ) -> Report:
-    """Run the batches and sum their reports."""
+    """Run the batches; return the sum of their reports."""
     total = Report()
     for report in reports(planned, processes):
         total.add(report)
@@ -117,7 +117,7 @@ def simulate(
 
 
 def hunt(name: str, visits: int, seed: int) -> Report:
-    """Run without the guard `name` until an invariant breaks, for at most `visits` visits."""
+    """Run without the guard `name` until an invariant breaks, or for `visits` visits."""
     total, guard = Report(), GUARDS[name]
     more: dict[str, Any] = {"outages": guard.outages, "sabotage": name, "until_broken": True}
     for batch in batches(visits, seed, guard.level, 1, **more):

@@ -1,12 +1,12 @@
-"""Ledger and bill: the ledger of a visit equals the charges of the providers.
+"""Checks that the ledger of each visit equals the charges of the providers.
 
 | charges of an undeleted visit | its ledger                                                       |
 |-------------------------------|------------------------------------------------------------------|
-| each charged job              | lists it once, with its seconds; or the provider still has the   |
-|                               | job, and the nightly run will note it                            |
+| each charged job              | one entry with the seconds of the job; or no entry, if the       |
+|                               | provider still has the job, so that the nightly run will note it |
 | N answers of the model        | `summaries` <= N <= `summaries` + `summaries_unsettled`          |
 
-A successful nightly run leaves no ended job unnoted and no settled copy undeleted.
+After a successful nightly run, every ended job is in a ledger, and every settled copy is deleted.
 """
 
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ from tests.simulation.world import START, World
 
 @dataclass(frozen=True)
 class Night:
-    """A successful run of the reconciliation."""
+    """A successful nightly run of the reconciliation."""
 
     began_at: datetime
     listed_at: float
 
 
 class Bills:
-    """Checks the ledgers of one finished world."""
+    """Checks the ledgers of one finished simulation run (world)."""
 
     def __init__(self, world: World, cloud: Cloud) -> None:
         self._world, self._cloud = world, cloud
@@ -49,7 +49,7 @@ class Bills:
         self._check_jobs(visit)
 
     def at_the_end(self) -> None:
-        """Check that the last successful nightly run left no copy behind."""
+        """Check that the last successful nightly run deleted all settled copies at the provider."""
         night = self._last_good_night()
         if night is None:
             return
@@ -58,7 +58,7 @@ class Bills:
             if stored is None or not job.is_there or isinstance(job.state, Running):
                 continue
             if is_of_held_file(stored.visit, job):
-                continue  # the pipeline adopts the job after the release
+                continue  # the pipeline uses this job after the release
             if job.ended_at < night.listed_at and _was_over(stored.visit, night.began_at):
                 kind = "failed" if isinstance(job.state, Failed) else "transcribed"
                 self._world.breach("copiesKept", job.visit_id, f"{job.transcript_id}, {kind}")
@@ -98,7 +98,7 @@ class Bills:
             breach("ledgerAboveBill", visit.visit_id, f"{visit.ledger}")
 
     def _last_good_night(self) -> Night | None:
-        """The last run in which every part succeeded and no copy was kept."""
+        """Return the last nightly run in which every part succeeded and no copy was kept."""
         begins: dict[str, datetime] = {}
         listed: dict[str, float] = {}
         spoiled: set[str] = set()
@@ -118,7 +118,7 @@ class Bills:
 
 
 def _was_over(visit: Visit, then: datetime) -> bool:
-    """Whether the visit had ended long enough ago for its jobs to be deleted."""
+    """Whether at `then` the visit had ended so long ago that its jobs are to be deleted."""
     if not visit.processing_status.is_terminal or visit.timings is None:
         return False
     ended_at = visit.timings.processing_completed_at

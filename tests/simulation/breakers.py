@@ -1,4 +1,4 @@
-"""The shared store of the circuit breakers; its calls fail as often as other store calls."""
+"""Stubs the shared store of the circuit breakers, with faults as in the other stores."""
 
 from collections.abc import Callable
 from itertools import count
@@ -13,7 +13,7 @@ from tests.simulation.invocation import current
 from tests.simulation.world import START, World
 
 ONCE: Final = retry.RetryPolicy(attempts=1, timeout_s=10, initial_s=1, max_wait_s=1, jitter_s=1)
-"""An instance calls the breaker store once, without a retry."""
+"""An instance calls the breaker store without retries."""
 
 KNOWN_AFTER_S: Final = BREAKER_KEPT_FOR.total_seconds() + 1.0
 
@@ -27,7 +27,7 @@ class Breakers:
         self._asking: dict[int, list[float]] = {}
 
     def known_to_all(self, name: str) -> Breaker | None:
-        """The breaker if it is not closed and every instance must have read this by now."""
+        """Return the breaker if every instance must know by now that it is not closed."""
         kept = self.kept.get(name)
         if kept is None or kept[0].is_closed:
             return None
@@ -36,7 +36,7 @@ class Breakers:
         return kept[0] if is_known else None
 
     def is_in_trouble(self, instance: int) -> bool:
-        """Whether a recent read or write of the breakers by this instance failed or is slow."""
+        """Whether a recent call of the breaker store by this instance failed or is slow."""
         now, trouble_at = self._world.loop.time(), self._trouble_at.get(instance, -1000.0)
         waits = any(now - began_at > 0.5 for began_at in self._asking.get(instance, ()))
         return waits or now - trouble_at < 10 * KNOWN_AFTER_S
@@ -60,7 +60,7 @@ class Breakers:
         return await self._through("save_breaker", effect)
 
     def _check_election(self, before: Breaker | None, after: Breaker) -> None:
-        """While one holder has the lease on the probe, no other holder is elected."""
+        """Check that no other holder is elected while a holder has the lease on the probe."""
         if before is None or before.probe is None or after.probe is None:
             return
         if before.probe.until > self._world.now() and before.probe.holder != after.probe.holder:

@@ -1,4 +1,4 @@
-"""The recordings in the bucket, some of them flawed."""
+"""Stubs the bucket of recordings, some of which are flawed."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from tests.simulation.world import World
 
 
 class Erased:
-    """Objects erased below `folder`, or the job `name`; noted when the caller gets the answer."""
+    """Objects erased below `folder`, or an erased job `name`, noted when the caller hears of it."""
 
     def __init__(
         self, reported: "list[Erased]", folder: str, number: int, name: str = "", kept: int = 0
@@ -32,14 +32,14 @@ class Erased:
         return f"{self.number} erased {self.name}".rstrip()
 
     def heard(self) -> int:
-        """The caller gets the answer."""
+        """Note that the caller got the answer, and return the number of erased objects."""
         self._reported.append(self)
         if self.kept:
             raise Transient(ErrorCode.INTERNAL_ERROR)
         return self.number
 
     def is_certain(self, visit_id: str) -> bool:
-        """Whether no fault kept the caller from saving the answer."""
+        """Whether no fault can have prevented the caller from saving the answer."""
         return self.invocation.hits(visit_id) == 0
 
 
@@ -66,15 +66,15 @@ class Bucket:
         self.uploads_of[audio.storage_path] = uploaded
 
     def newest_of(self, folder: str) -> int:
-        """The newest generation below `folder`; 0 for none. Generations only increase."""
+        """Return the newest generation below `folder`, or 0. Generations only increase."""
         return max(map(self.newest.__getitem__, self.paths_of(folder)), default=0)
 
     def paths_of(self, folder: str) -> list[str]:
-        """All paths below `folder` that ever had a recording."""
+        """Return all paths below `folder` at which a recording is or was."""
         return sorted(self._paths.get(folder, ()))
 
     def below(self, folder: str) -> list[str]:
-        """The paths of the recordings below `folder`."""
+        """Return the paths of the present recordings below `folder`."""
         return [path for path in self.there if path.startswith(folder)]
 
     async def has(self, bucket: str, folder: str) -> bool:
@@ -122,15 +122,15 @@ class Bucket:
                 raise Permanent(self.flaws[key])
             return audio.with_duration(600.0)
 
-        # A poison pill crashes the instance itself, for example by exhausting its memory.
+        # A poison pill crashes the whole instance, for example because it exhausts its memory.
         if (audio.storage_path, audio.generation) in self.poisonous:
-            self._world.poison(current.get())  # the call below gets no answer
+            self._world.poison(current.get())  # the following call gets no answer
         return await self._world.call(
             Dependency.AUDIO, "measure", effect, retry.MEASURE, takes_s=self._world.rng.random()
         )
 
     def _kill(self, key: tuple[str, int]) -> None:
-        """The measuring process dies; the process that started it survives and gets an error."""
+        """Kill only the measuring process; the process that started it gets an error."""
         self.killed[key] += 1
         if self.killed[key] > MAX_TRIES:
             self._world.breach("openedForEver", key[0].split("/")[2], f"{self.killed[key]} times")

@@ -1,4 +1,4 @@
-"""The services of the pipeline: those that all instances share, and those of each instance."""
+"""Builds the simulated services that all instances share, and those of each instance."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -41,7 +41,7 @@ class Cloud:
 
 
 class EverythingOn:
-    """Flags without an active kill switch."""
+    """Stub feature flags on which no kill switch is active."""
 
     def __init__(self) -> None:
         self._flags = Flags()
@@ -51,7 +51,7 @@ class EverythingOn:
 
 
 class Instance:
-    """The services of one process."""
+    """The services of one instance (process) of the functions."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._world = cloud.world

@@ -1,4 +1,4 @@
-"""The command `scripts/simulate`: run worlds, check invariants, print a report."""
+"""Runs simulations of the pipeline (worlds), checks invariants, and prints a report."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ from tests.simulation.sabotage import GUARDS
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return 1 if an invariant broke."""
+    """Run the command `scripts/simulate`; return 1 if an invariant broke, else 0."""
     options = _parser().parse_args(arguments)
     silence()
     if options.list_sabotages:
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     level = options.faults or (guard.level if guard else "normal")
     outages = tuple(_outage(text) for text in options.outage)
     if guard and not outages:
-        outages = guard.outages  # removing the guard breaks nothing without them
+        outages = guard.outages  # without these faults, removing the guard breaks no invariant
     planned = batches(
         options.visits, options.seed, level, outages=outages, sabotage=options.sabotage
     )
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _sabotage_all(options: argparse.Namespace, processes: int) -> int:
-    """Print for each guard how many visits it took to break an invariant, and which one broke."""
+    """Remove each guard in turn; print the invariant that broke, and after how many visits."""
     unnoticed = []
     rows = {}
     with _progress("sabotaging", len(GUARDS)) as advance, workers(processes) as pool:

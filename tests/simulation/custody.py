@@ -1,11 +1,13 @@
-"""Legal holds, restored backups and account erasure: operators' actions and their invariants.
+"""Legal holds, restored backups and account erasures: simulates them and checks invariants.
 
-    held      of the visits: an operator sets a legal hold, and releases most of them later
+The level of faults has these shares:
+
+    held      of the visits: an operator sets a legal hold, and later releases most of these visits
     restored  of the visits: an operator restores a deleted visit from a backup, wholly or in part
-    erased    of the worlds: the owner erases the whole account at some moment
+    erased    of the simulation runs (worlds): the owner erases the whole account at some moment
 
-No stored document or recording of a held visit changes or is deleted. At the end every deleted
-visit is gone, and the pipeline has finished all work that waited for a release.
+No stored document or recording of a visit under a legal hold changes or is deleted. At the end
+every deleted visit is gone, and the pipeline has finished all work that waited for a release.
 """
 
 from contextlib import suppress
@@ -32,36 +34,36 @@ from tests.simulation.world import START, World
 HOUR_S: Final = 3600.0
 
 REPEATED_S: Final = 26 * HOUR_S
-"""The time at which the operators repeat the deletions since the backup."""
+"""The time at which operators repeat the deletions that were made after the backup."""
 
 REPEATING_WITHIN: Final = timedelta(seconds=4)
-"""Time limit of one call that repeats deletions; the next call continues."""
+"""Time limit of a call that repeats deletions; the next call continues."""
 
 ERASED_WITHIN: Final = timedelta(hours=5)
-"""Scheduled runs finish an erasure within this time, also under heavy faults."""
+"""Scheduled runs finish an account erasure within this time, also under heavy faults."""
 
 BACKSTOP_S: Final = 30 * HOUR_S
 
 OLD: Final = timedelta(hours=24)
-"""Minimum age of an object that the bucket's lifecycle rule deletes. In production it is weeks: by
-then the object's event is delivered, or a nightly run has adopted it."""
+"""Minimum age of an object that the bucket's lifecycle rule deletes. In production it is weeks, so
+that the object's event was delivered before, or a nightly run has accepted the object."""
 
 ERASING_WITHIN: Final = timedelta(milliseconds=500)
 
 TRIES: Final = 40
 MOST_TRIES: Final = 400
-"""Limit for calls that go through all visits: under heavy faults few of these calls succeed."""
+"""Limit of tries of a call on all visits, because few such calls succeed under heavy faults."""
 
 STORED: Final = (
     *("title", "tags", "archived", "source", "summary", "summary_statements", "diagnoses"),
     *("medications", "imaging", "next_steps", "education", "transcript_pages"),
     *("takes", "refused_takes", "provisional", "consent"),
 )
-"""Fields of a visit that must not change under a hold once they are set."""
+"""Fields of a visit that must not change under a legal hold once they are set."""
 
 
 class NoAuditLog:
-    """The operators' store without an audit log; other tests check the log."""
+    """A stub of the operators' store that keeps no audit log; other tests check the log."""
 
     async def append_audit(self, entry: AuditEntry) -> None:
         """Do nothing."""
@@ -70,12 +72,12 @@ class NoAuditLog:
         """Do nothing."""
 
     async def visits(self, wanted: VisitFilter, limit: int, after: object = None) -> list[Any]:
-        """Return no visit: each visit of a simulated user has a receipt of its own."""
+        """Return no visit, because each simulated visit has its own deletion receipt."""
         return []
 
 
 class Custody:
-    """The operators of one world, and the invariants of held and restored visits."""
+    """The operators of one world, and the invariants of visits that they hold or restore."""
 
     def __init__(self, world: World, cloud: Cloud, phones: Phones) -> None:
         self._world, self._cloud, self._phones = world, cloud, phones
@@ -139,7 +141,7 @@ class Custody:
         self._do("release", visit_id, released, lambda: self._ended(visit_id, began_at))
 
     def _ended(self, visit_id: str, began_at: datetime) -> None:
-        """The visit is released. If its owner deleted everything before, it is gone as well."""
+        """Check a release: the hold has ended, and a visit of an erased account is deleted."""
         stored = self._world.documents.visits.get(visit_id)
         if stored is None:
             return
@@ -155,7 +157,7 @@ class Custody:
 
     def _repeat(self) -> None:
         def released_and_deleted(visit_id: str) -> Any:
-            """Release the visit, then delete it: it was deleted after its hold had ended."""
+            """Return work that releases a restored visit, and repeats the visit's deletion."""
 
             async def work(olga: Operator) -> None:
                 await legal_hold.release(olga, visit_id, reason="closed")
@@ -167,7 +169,7 @@ class Custody:
         async def repeat(olga: Operator) -> None:
             ends_at = olga.services.clock.now() + REPEATING_WITHIN
             found = await after_restore(olga, self._repeated_until, ends_at)
-            for visit_id in found.held_deleted:  # the operators decide that the hold has ended
+            for visit_id in found.held_deleted:  # the operators decide to end the hold
                 self._held.discard(visit_id)
                 self._released.add(visit_id)
                 self._world.after(
@@ -183,7 +185,7 @@ class Custody:
 
     def _erase_everything(self) -> None:
         async def request(olga: Operator) -> None:
-            """As `DELETE /v1/me` with a short limit: scheduled runs delete the rest."""
+            """Do what `DELETE /v1/me` does, with a short time limit; scheduled runs then finish."""
             await note_erasure(olga.services, USER)
             await erase(olga.services, USER, olga.services.clock.now() + ERASING_WITHIN, asked=True)
 
@@ -225,7 +227,7 @@ class Custody:
             }
 
     def _restore(self, visit_id: str) -> None:
-        """Import the backup of a deleted visit; other visits need no import."""
+        """Import the backup of a visit, if the visit was deleted after the backup."""
         documents, backup = self._world.documents, self._backups.get(visit_id)
         if backup is None or visit_id not in documents.receipts:
             return
@@ -240,7 +242,7 @@ class Custody:
             documents._put(None, _paused(visit))
 
     def _backstop(self) -> None:
-        """The bucket's lifecycle rule: it deletes old objects that are not under an object hold."""
+        """Run the bucket's lifecycle rule, which deletes old objects without an object hold."""
         bucket, documents = self._cloud.bucket, self._world.documents
         uploaded_by = self._world.now() - OLD
         for path in [path for path in bucket.there if path not in bucket.held]:
@@ -257,7 +259,7 @@ class Custody:
     def _at_save(self, before: Visit | None, commit: Commit) -> None:
         after = commit.visit
         if before is None or not before.legal_hold or not after.legal_hold:
-            return  # the commit of a release also begins the work that waited for it
+            return  # the commit of a release may also begin the work that waited for it
         changed = [
             name
             for name in STORED
@@ -284,7 +286,7 @@ class Custody:
                 self._world.breach("heldRecordingGone", visit_id, str(sorted(missing)))
 
     def _check_erased(self, within: timedelta = ERASED_WITHIN) -> None:
-        """The visits of an erased user are gone, apart from held and restored ones."""
+        """Check that visits of an erased account are gone unless they are held or restored."""
         documents = self._world.documents
         erased = documents.receipts.get(f"~{USER}")
         if erased is None or erased[0].requested_at > self._world.now() - within:
@@ -295,7 +297,7 @@ class Custody:
                 self._world.breach("erasedUserIsThere", visit_id, "before a restore is repaired")
 
     def at_the_end(self) -> None:
-        """Check that held visits are there and that erased visits are gone."""
+        """Check that visits under a legal hold exist and that erased visits are gone."""
         documents = self._world.documents
         self._check_recordings()
         for visit_id in sorted(self._held):
@@ -313,7 +315,7 @@ class Custody:
 
 
 def _paused(visit: Visit) -> Visit:
-    """A restored visit, its scheduled work paused until the deletions are repeated."""
+    """Return a restored visit whose scheduled work is paused until deletions are repeated."""
     until = START + timedelta(seconds=REPEATED_S + 16 * HOUR_S)
     due = {
         name: max(at, until)

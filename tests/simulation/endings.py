@@ -1,4 +1,4 @@
-"""Invariants of a finished world."""
+"""Checks the invariants of a finished simulation run (world)."""
 
 from collections import Counter
 from typing import Final
@@ -26,13 +26,13 @@ HARMLESS: Final = {
     *("unpaid_for_days", "bad_order", "job_hangs"),
     *("unreadable", "mixed", "newer_value", "broken_part"),
 }
-"""Faults despite which every visit ends."""
+"""Faults that only delay visits: every visit ends despite them."""
 
 MOST_TASKS: Final = 10
-"""Tasks for one summary in a backlog of three hours."""
+"""Maximum number of tasks for a summary while the queue has a backlog of three hours."""
 
 GIVEN_UP: Final = (ErrorCode.CANCELLED, ErrorCode.EXPIRED)
-"""No visit collects the job of such a file: the job ends unattended and may be billed."""
+"""Codes of files whose paid job no visit collects; the job may still end and be billed."""
 
 
 class Endings:
@@ -47,7 +47,7 @@ class Endings:
         self._bills = Bills(world, cloud)
 
     def at_the_end(self) -> None:
-        """Check orders, bills, copies, permits, and each visit."""
+        """Check paid jobs (orders), bills, copies, permits, and each visit."""
         bills: dict[tuple[str, int], list[OrderedJob]] = {}
         orders: Counter[tuple[str, int]] = Counter()
         for job in self._cloud.transcriptions.jobs.values():
@@ -74,7 +74,7 @@ class Endings:
         self._erasure.at_the_end()
 
     def _check_all_completed(self) -> None:
-        """Under harmless faults visits only wait: each one completes with the model's summary."""
+        """Check that under harmless faults every visit completes with a summary by the model."""
         for visit_id, stored in self._world.documents.visits.items():
             visit = stored.visit
             bucket, unordered = self._cloud.bucket, self._cloud.transcriptions.unordered
@@ -86,7 +86,7 @@ class Endings:
                 self._world.breach("outageCostAVisit", visit_id, "the rules wrote its summary")
 
     def _check_tasks(self) -> None:
-        """While a task waits for hours in the queue, few more are created, and not one a tick."""
+        """Check that few more tasks are created while a task waits in the queue for hours."""
         if not self._world.has_backlog:
             return
         created = Counter(name[:2] for name in self._cloud.tasks.names)
@@ -161,8 +161,8 @@ class Endings:
         prefix = f"{visit.visit_id} {heard} "
         last = [each for each in items if str(each.extracted_text).startswith(prefix)]
         numbers = [int(str(each.extracted_text).removeprefix(prefix)) for each in last]
-        # Items that the owner worked on stay, those of earlier summaries included. The last summary
-        # has at least the items up to its last one that the owner has not worked on.
+        # Items that the owner worked on stay, also those of earlier summaries. The last summary's
+        # items are numbered from 0 without a gap, up to the last item without work by the owner.
         of_last = [n for n, each in zip(numbers, last, strict=True) if not is_worked_on(each)]
         if (
             len(found) != len(visit.action_ids)

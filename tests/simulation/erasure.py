@@ -1,4 +1,4 @@
-"""A deleted visit leaves only a receipt, and the receipt has the right counts."""
+"""Checks that a deleted visit leaves only a deletion receipt, and that its counts are right."""
 
 from collections import Counter
 from typing import Any
@@ -10,7 +10,7 @@ from tests.simulation.world import World
 
 
 class Erasure:
-    """Watches the deletions of one world."""
+    """Watches the deletions of one simulation run (world)."""
 
     def __init__(self, world: World, cloud: Cloud) -> None:
         self._world, self._cloud = world, cloud
@@ -38,7 +38,7 @@ class Erasure:
         )
 
     def at_the_end(self) -> None:
-        """Check every deletion."""
+        """Check that every deletion is complete and its deletion receipt counts everything."""
         for visit_id, there in self._there.items():
             traces = {kind: found for kind, found in self._traces(visit_id).items() if found}
             if traces:
@@ -51,10 +51,10 @@ class Erasure:
                 self._world.breach("deletionMiscounted", visit_id, str(dict(missing)))
 
     def _erased(self, visit_id: str) -> Counter[str]:
-        """Objects that were certainly deleted outside of the store, as the receipt must count them.
+        """Return the counts of deleted recordings and jobs that the deletion receipt must have.
 
-        The provider's copy of a stored transcript is deleted at once, as is that of an earlier
-        recording; the receipt does not count these.
+        The provider's copies of a stored transcript and of an earlier recording are deleted at
+        once; the deletion receipt does not count these copies.
         """
         folder, counts = folder_of(visit_id), Counter[str]()
         for kind, reported in (

@@ -1,4 +1,4 @@
-"""Draws the faults of a world and counts each kind."""
+"""Draws the faults of a simulation run (world), and counts each kind of fault."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.simulation.levels import Level
 
 
 class Dependency(StrEnum):
-    """A dependency that the pipeline calls."""
+    """A dependency that the pipeline calls and that may fail."""
 
     STORE = "store"
     TASKS = "tasks"
@@ -37,7 +37,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Window:
-    """A period in which all or many calls to a dependency fail."""
+    """A period in which all or many calls to a dependency fail or are slow."""
 
     dependency: Dependency
     begins: float
@@ -47,7 +47,7 @@ class Window:
 
     @property
     def intensity(self) -> float:
-        """The share of the calls that the window affects."""
+        """The share of the calls that are affected in the window."""
         return INTENSITY[self.fate] if self.share is None else self.share
 
 
@@ -58,11 +58,11 @@ INTENSITY: Final = {
     Fate.FAIL_AFTER: 0.5,
     Fate.CRASH_AFTER: 0.15,
 }
-"""The default share of the calls that a window of each kind affects."""
+"""The share of the affected calls by kind of window, unless a window sets another share."""
 
 
 class Faults:
-    """Draws the fate of each call; `injected` counts the drawn faults."""
+    """Draws the fate (fault or none) of each call; `injected` counts the drawn faults."""
 
     def __init__(
         self, level: Level, rng: Random, outages: tuple[tuple[Dependency, float], ...] = ()
@@ -92,7 +92,7 @@ class Faults:
             self.refusals.append(drawn(rng, longest_h=max(HOURS)))
 
     def chance(self, name: str) -> bool:
-        """Draw whether the fault `name` of the level happens now, and count it if so."""
+        """Draw whether the level's fault `name` happens now, and count it if it does."""
         share = getattr(self.level, name)
         if share == 0.0 or self.is_over or self._rng.random() >= share:
             return False
@@ -100,7 +100,7 @@ class Faults:
         return True
 
     def fate(self, dependency: Dependency, now: float) -> Fate | None:
-        """Draw the fault of a call to `dependency`; None for none."""
+        """Draw the fault of a call to `dependency`; return None for no fault."""
         for window in self.windows:
             if window.dependency is dependency and window.begins <= now < window.ends:
                 if self._rng.random() > window.intensity:
@@ -118,7 +118,7 @@ class Faults:
         return None
 
     def refusal(self, dependency: Dependency, is_paid: bool, now: float) -> DeploymentFault | None:
-        """The reason for which the provider refuses a call of the deployment; None without one."""
+        """Return the reason for which the provider refuses this call, or None."""
         for each in self.refusals:
             if each.refuses(dependency.value, is_paid, now):
                 self.injected[each.fault] += 1
@@ -137,12 +137,12 @@ class Faults:
         ):
             if self.chance(name):
                 begins = self._rng.uniform(0, 1500)
-                # Up to three dependencies fail together; an outage affects one.
+                # In a storm up to three dependencies fail together; an outage affects only one.
                 most = 1 if name.endswith("outage") else 3
                 for dependency in self._rng.sample(list(Dependency), self._rng.randint(1, most)):
                     windows.append(Window(dependency, begins, begins + minutes * 60, fate))
         if self.chance("slow_day"):
-            # Slow reads of recordings move the calls after them close to the lease expiry.
+            # Slow reads of recordings move the following calls close to the expiry of the lease.
             windows.append(Window(Dependency.AUDIO, 0.0, 3600.0, Fate.SLOW, share=0.85))
         return windows
 

@@ -1,4 +1,4 @@
-"""Figures of a world: success at the first attempt, durations, recovery times."""
+"""Measures a simulation run (world): first-attempt success, durations, recovery times."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Course:
             self._ended_at.pop(commit.visit.visit_id, None)
 
     def minutes_to_terminal(self) -> list[float]:
-        """For each visit, the time from the first event of its last recording to its end."""
+        """Return the minutes from the first event of each visit's last recording to its end."""
         minutes = []
         for visit_id, ended_at in self._ended_at.items():
             stored = self._world.documents.get(visit_id)
@@ -42,7 +42,7 @@ class Course:
 
 
 class Recovery:
-    """Measures the time from the crash of a lease holder to the visit's next progress."""
+    """Measures how long after the crash of a lease holder its visit makes progress again."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -75,14 +75,14 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Success:
-    """`at_once` of `good` recordings (flawless, not cancelled) completed at the first attempt."""
+    """`at_once` of the `good` (flawless, not cancelled) recordings completed at first attempt."""
 
     good: int
     at_once: int
 
 
 def success(world: World, cloud: Cloud, phones: Phones) -> Success:
-    """Count good recordings, and those completed without a restart or a retry by the owner."""
+    """Count good recordings, and the ones completed without a restart or an owner's retry."""
     good = at_once = 0
     for visit_id in phones.visit_ids:
         stored, path = world.documents.get(visit_id), path_of(visit_id)
@@ -103,6 +103,6 @@ def _is_over(visit: Visit) -> bool:
 
 
 def statuses(world: World, phones: Phones) -> Counter[str]:
-    """The number of visits for each status."""
+    """Return the number of visits with each status."""
     found = (world.documents.get(visit_id) for visit_id in phones.visit_ids)
     return Counter(stored.visit.status.value for stored in found if stored)

@@ -1,4 +1,4 @@
-"""Admission control of a world; calls to its documents fail as often as other store calls."""
+"""Admission control of a simulation run (world), whose document calls may fail."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,24 +24,24 @@ from tests.simulation.world import World
 D = TypeVar("D", bound=Document)
 
 RATION: Final = Policy(tokens=24, per=timedelta(days=1), burst=5)
-"""A quota under which the last of sixty visits and their replacements wait over two days."""
+"""A quota so small that the last of sixty visits, with replacements, waits over two days."""
 
 CAP_AN_HOUR: Final = 20
-"""An order cap under which most of sixty visits wait for hours."""
+"""An hourly cap on paid jobs (orders) so small that most of sixty visits wait for hours."""
 
 PLENTY: Final = Cap.of(200)
 
 SCARCE: Final = Cap(permits=6, for_batches=4, per_shard=3)
-"""Two shards, and few permits: some visits have to wait in the fair queue."""
+"""Two shards with so few permits that some visits have to wait in the fair queue."""
 
 
 def cap_of(world: World) -> Cap:
-    """The concurrency limit for provider jobs in `world`."""
+    """Return the concurrency limit for provider jobs in `world`."""
     return SCARCE if world.has_few_permits else PLENTY
 
 
 class SimulatedDocuments(Generic[D]):
-    """Shared documents; each read and write may fail, be late or get lost."""
+    """A stub of the shared documents, whose reads and writes may fail, be late or get lost."""
 
     def __init__(self, world: World, name: str) -> None:
         self._world = world
@@ -75,7 +75,7 @@ class SimulatedDocuments(Generic[D]):
 
 
 class SimulatedTurnCounters:
-    """The turn counters of the users; a lost answer leaves a gap."""
+    """A stub of the users' turn counters; a lost response leaves a gap in the turns."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -95,7 +95,7 @@ class SimulatedTurnCounters:
 
 
 class SimulatedQueuedVisits:
-    """The visits in the fair queue, ordered by turn."""
+    """A stub of the fair queue: the waiting visits, ordered by turn."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -119,21 +119,21 @@ class SimulatedQueuedVisits:
 
 
 class NoQuota:
-    """No quota: most worlds last some hours, and quotas count days."""
+    """A stub that admits every visit; most worlds last some hours, and quotas count days."""
 
     async def take(self, user_id: str) -> float | None:
         return None
 
 
 class OneTier:
-    """All users have the same tier."""
+    """A stub that gives all users the same tier."""
 
     async def of(self, user_id: str) -> Tier:
         return Tier.FREE
 
 
 class CappedFlags:
-    """The flags of a capped world: an order cap, and no active kill switch."""
+    """Stub flags of a capped world: an hourly cap on paid jobs, and no active kill switch."""
 
     def __init__(self, world: World) -> None:
         self._flags = Flags(order_cap=OrderCap(per_hour=CAP_AN_HOUR if world.is_capped else None))
@@ -143,7 +143,7 @@ class CappedFlags:
 
 
 class Gate:
-    """The admission control documents that all instances share."""
+    """The documents of admission control that all instances share."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -155,7 +155,7 @@ class Gate:
         self._queued = SimulatedQueuedVisits(world)
 
     def instance(self) -> Admission:
-        """The admission control of one instance."""
+        """Return the admission control of an instance."""
         semaphore = Semaphore(self.shards, cap_of(self._world), self._world)
         quota = self._quota() if self._world.is_rationed else NoQuota()
         cap = HourlyCap(CappedFlags(self._world), self._hours, self._world)
@@ -180,7 +180,7 @@ class Gate:
         return TierQuota(limits, OneTier())
 
     def holders(self) -> list[str]:
-        """The holders of permits that have not expired."""
+        """Return the holders of permits that have not expired."""
         now = self._world.now()
         shards = [shard for shard, _ in self.shards.kept.values()]
         return [each.holder for shard in shards for each in shard.permits if each.until > now]

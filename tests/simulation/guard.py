@@ -1,4 +1,4 @@
-"""A guard, and its removal."""
+"""Defines a guard of the pipeline, and how the simulator removes it."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ Remove = Callable[[ExitStack], None]
 
 @dataclass(frozen=True)
 class Guard:
-    """A removable guard, its reason, and the faults that break an invariant without it."""
+    """A removable guard, its purpose, and faults under which removing it breaks an invariant."""
 
     why: str
     remove: Remove

@@ -1,4 +1,4 @@
-"""Invariants of leases: taking a stage, giving it up, and the provisional summary meanwhile."""
+"""Checks how workers take and give up leases, and the provisional summary in the meantime."""
 
 from datetime import timedelta
 from typing import Final
@@ -19,7 +19,7 @@ _UNAVAILABLE: Final = (ErrorCode.TRANSCRIPTION_UNAVAILABLE, ErrorCode.SUMMARY_UN
 
 
 class Holders:
-    """Watches the leases of one world."""
+    """Watches the leases of one simulation run (world)."""
 
     def __init__(self, world: World, model: Model, rules: Rules) -> None:
         self._world = world
@@ -70,11 +70,11 @@ class Holders:
             self._only_looked.add(work)
 
     def _answered(self) -> bool:
-        """Whether the model has given this invocation a (bad) answer."""
+        """Whether the model has answered this invocation (with a bad answer)."""
         return any(answer.invocation is current.get() for answer in self._model.answers[-100:])
 
     def _check_tries(self, visit: Visit, holders: list[Invocation]) -> None:
-        """A worker gives up only after failed tries; waiting for an outage uses up no try."""
+        """Check that a worker gave up only after failed tries; a wait for an outage is no try."""
         if visit.timings is None:
             return
         if self._world.now() - visit.timings.processing_started_at > GIVE_UP_AFTER:
@@ -90,17 +90,17 @@ class Holders:
             )
 
     def _check_shown(self, visit: Visit, holders: list[Invocation]) -> None:
-        """While the model is down, the owner sees a provisional summary by the rules."""
+        """Check that the owner sees a provisional rule-based summary while the model is down."""
         if not holders or visit.source is not None or visit.transcription is None:
             return
         if visit.legal_hold:
-            return  # a provisional summary could not be replaced under the hold
+            return  # the pipeline could not replace a provisional summary under the legal hold
         heard = label(take.audio.generation for take in takes_of(visit))
         if self._rules.has_nothing_to_say(visit.visit_id, heard):
             return
         last, done_at = holders[-1], visit.transcription.completed_at
         if last.began_at < self._released_at.get(visit.visit_id, 0.0):
-            return  # that worker began under the hold
+            return  # this worker began under the legal hold
         if done_at is None or not last.is_over or last.is_dead or last.timed_out:
             return
         since = START + timedelta(seconds=last.began_at) - done_at

@@ -1,4 +1,4 @@
-"""All invariants of one world: at every save and call, and at the end."""
+"""Attaches all invariants to a simulation run (world): at each save and call, and at the end."""
 
 from tests.simulation.cloud import Cloud
 from tests.simulation.endings import Endings
@@ -12,7 +12,7 @@ from tests.simulation.world import World
 
 
 def watch(world: World, cloud: Cloud, phones: Phones, releases: Releases) -> Endings:
-    """Watch the world and report broken invariants to `world.breach`; return the final checks."""
+    """Report broken invariants of the world to `world.breach`; return the checks for its end."""
     Saves(world)
     OwnersWork(world)
     Holders(world, cloud.model, cloud.rules)

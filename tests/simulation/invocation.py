@@ -1,4 +1,4 @@
-"""Calls of entry points by the platform, and the current call."""
+"""Represents calls of entry points by the platform, and names the current call."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Invocation:
-    """One call of an entry point by the platform; a crash ends it as a whole."""
+    """A call of an entry point by the platform; a crash ends the call and all its work."""
 
     __slots__ = (
         "attempt",
@@ -45,11 +45,11 @@ class Invocation:
         return self.name
 
     def hit(self, visit_id: str | None) -> None:
-        """Count a fault in the work on one visit."""
+        """Count a fault in this call's work on a visit."""
         self.faults[visit_id] = self.faults.get(visit_id, 0) + 1
 
     def hits(self, visit_id: str | None) -> int:
-        """The faults so far in the work on one visit; a crash counts for all visits."""
+        """Return the faults so far in the work on a visit; a crash counts for every visit."""
         ends = self.is_dead + self.timed_out + self.instance.shutdown.has_begun
         return self.faults.get(visit_id, 0) + 100 * ends
 

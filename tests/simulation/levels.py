@@ -1,4 +1,4 @@
-"""Named levels of faults: how often each kind of fault happens in a world."""
+"""Defines named levels: how often each kind of fault happens in a simulation run (world)."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Level:
-    """Shares, from 0 to 1: of calls, of invocations, of messages, of visits or of worlds."""
+    """The share (0 to 1) of calls, invocations, messages, visits or worlds with each fault."""
 
     # of the calls to a dependency
     fail_before: float = 0.0
@@ -17,7 +17,7 @@ class Level:
     crash_before: float = 0.0
     crash_after: float = 0.0
     crash_after_paying: float = 0.0
-    # of the invocations (a crash also ends the others of its instance)
+    # of the invocations (a crash also ends the other invocations of its instance)
     crash: float = 0.0
     told_to_end: float = 0.0
     zombie: float = 0.0
@@ -152,43 +152,43 @@ LEVELS: Final = {
     ),
 }
 LEVELS["crowded"] = replace(LEVELS["heavy"], few_places=1.0, rush=1.0)
-"""As heavy, and all visits compete for few permits at the same moment."""
+"""Like `heavy`, and all visits compete for few permits at the same moment."""
 LEVELS["fickle"] = replace(
     LEVELS["crowded"], replaced=0.6, cancelled=0.3, deleted=0.3, job_takes_hours=0.1
 )
-"""As crowded, and owners replace, cancel and delete while their jobs run on."""
+"""Like `crowded`, and owners replace, cancel and delete visits whose jobs still run."""
 LEVELS["repeating"] = replace(LEVELS["heavy"], storm=1.0, duplicate=0.6, delayed=0.6)
-"""As heavy, with Retry-After from the dependencies, and repeated messages."""
+"""Like `heavy`, with Retry-After from the dependencies, and duplicate messages."""
 LEVELS["queueing"] = replace(LEVELS["normal"], few_places=1.0, rush=1.0)
-"""As normal, and all visits compete for few permits at the same moment."""
+"""Like `normal`, and all visits compete for few permits at the same moment."""
 LEVELS["consenting"] = replace(
     LEVELS["heavy"], no_consent_asked=1.0, consent_later=1.0, consent_given=1.0, cancelled=0.4
 )
-"""As heavy; phones do not ask for consent, and owners give it at any moment."""
+"""Like `heavy`, but phones do not ask for consent, and owners give it at any moment."""
 LEVELS["impatient"] = replace(LEVELS["heavy"], impatient=1.0)
-"""As heavy, and visits expire while a worker holds their lease."""
+"""Like `heavy`, and visits expire while a worker holds their lease."""
 LEVELS["rationed"] = replace(LEVELS["normal"], rationed=1.0)
-"""As normal, and some recordings wait for the quota for longer than visits may idle."""
+"""Like `normal`, and some recordings wait for the quota longer than visits may idle."""
 LEVELS["poisoned"] = Level(poison=0.2, few_places=1.0, rush=1.0)
-"""Poison pills: some recordings crash the worker that opens them; nothing else goes wrong."""
+"""Only poison pills: some recordings crash the worker that opens them."""
 LEVELS["unpaid"] = Level(unpaid_for_days=1.0)
-"""A provider refuses the deployment for hours or days; nothing else goes wrong."""
+"""Only this fault: a provider refuses the deployment's calls for hours or days."""
 LEVELS["disputed"] = replace(LEVELS["heavy"], unpaid=1.0)
-"""As heavy, and a provider refuses the deployment for some hours."""
+"""Like `heavy`, and a provider refuses the deployment's calls for some hours."""
 LEVELS["odd"] = Level(bad_order=0.15)
-"""The provider refuses some recordings for an unknown reason; nothing else goes wrong."""
+"""Only this fault: the provider refuses some recordings for an unknown reason."""
 LEVELS["hung"] = Level(job_hangs=0.3)
-"""The first job of a recording may hang for a day; nothing else goes wrong."""
+"""Only this fault: the first job of a recording may hang for a day."""
 LEVELS["unmeasurable"] = Level(kills_measuring=0.2, few_places=1.0, rush=1.0)
-"""Some recordings kill the measuring process, and not the process that started it."""
+"""Only this fault: some recordings kill the measuring process, but not its parent process."""
 LEVELS["searching"] = replace(LEVELS["normal"], crash_after_paying=0.7, long_list=1.0)
-"""As normal, many workers crash after an order, and the provider's list of jobs is long."""
+"""Like `normal`, and many workers crash after they submitted a job into a long job list."""
 LEVELS["takes"] = replace(LEVELS["heavy"], second_take=0.4, bad_recording=0.25)
-"""As heavy, and visits have several files, many of them flawed."""
+"""Like `heavy`, and visits have several files (takes), many of them flawed."""
 LEVELS["stopped_takes"] = replace(
     LEVELS["crowded"], second_take=0.5, cancelled=0.6, impatient=0.5, job_takes_hours=0.1
 )
-"""As crowded, and visits of several files are cancelled or expire while jobs run on."""
+"""Like `crowded`, and visits of several files are cancelled or expire while jobs still run."""
 LEVELS["holding"] = replace(
     LEVELS["heavy"],
     held=0.6,
@@ -198,22 +198,22 @@ LEVELS["holding"] = replace(
     deleted=0.25,
     erased=0.25,
 )
-"""As heavy, and operators set legal holds and restore deleted visits at any moment."""
+"""Like `heavy`, and operators set legal holds and restore deleted visits at any moment."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
-"""As heavy, and all users delete their visits."""
+"""Like `heavy`, and all users delete their visits."""
 LEVELS["unreadable"] = Level(unreadable=0.3, broken_part=0.5, poison=0.1, few_places=1.0, rush=1.0)
-"""A newer release was rolled back, and some documents cannot be read; nothing else goes wrong."""
+"""Only these faults: unreadable documents after a rollback, a failing part, poison pills."""
 LEVELS["rolled_back"] = replace(LEVELS["heavy"], unreadable=0.3, broken_part=0.3, deleted=0.3)
-"""As heavy, and some documents cannot be read for hours."""
+"""Like `heavy`, and a rollback makes some documents unreadable for hours."""
 LEVELS["mixed"] = replace(LEVELS["normal"], mixed=1.0, newer_value=0.3, few_places=1.0)
-"""As normal, and half of the instances write documents that the others cannot read."""
+"""Like `normal`, and half of the instances write documents that the other half cannot read."""
 LEVELS["fruitless"] = Level(
     bad_recording=0.4, cancelled=0.2, replaced=0.2, job_fails=0.2, impatient=0.3, retry_asked=0.2
 )
-"""Many recordings are flawed, and owners stop visits; nothing else goes wrong."""
+"""Only these faults: many recordings are flawed, jobs fail, and owners stop visits."""
 LEVELS["capped"] = Level(capped=1.0, rush=1.0)
-"""An hourly cap on new orders makes most visits wait; nothing else goes wrong."""
+"""Only this limit: an hourly cap on new paid jobs (orders) makes most visits wait."""
 LEVELS["capped_heavy"] = replace(LEVELS["heavy"], capped=1.0, few_places=0.5)
-"""As heavy, with the hourly cap on new orders."""
+"""Like `heavy`, with the hourly cap on new paid jobs (orders)."""
 LEVELS["backlog"] = Level(backlog=1.0)
-"""Tasks wait in the queue for hours; nothing else goes wrong."""
+"""Only this fault: tasks wait in the queue for hours."""

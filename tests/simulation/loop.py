@@ -1,4 +1,4 @@
-"""An event loop with simulated time: no I/O and no waiting; the seed picks the next callback."""
+"""An event loop in simulated time, without I/O or waiting; the seed picks the next callback."""
 
 import asyncio
 import heapq
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Handle:
-    """What asyncio's own handles do, without their debugging, which takes a tenth of all time."""
+    """A handle like asyncio's own without debugging, which would take a tenth of all time."""
 
     __slots__ = ("args", "callback", "cancelled", "context")
 
@@ -33,9 +33,9 @@ def _nothing() -> None:
 
 
 class SimulatedLoop(asyncio.AbstractEventLoop):
-    """Runs until no callback is left; when none is ready, time jumps to the next timer.
+    """Runs until no callback is left; if no callback is ready, time jumps to the next timer.
 
-    Any ready callback may run next: if the code relies on an unstated order, some seed breaks it.
+    Any ready callback may run next, so that some seed breaks code that relies on their order.
     """
 
     def __init__(self, rng: Random) -> None:
@@ -50,7 +50,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self.broken: BaseException | None = None
 
     def run(self, until: float) -> None:
-        """Run callbacks up to the instant `until` (seconds) or a call of `stop`."""
+        """Run callbacks up to the time `until` (seconds) or a call of `stop`."""
         ready, timers, pick = self._ready, self._timers, self._pick
         events._set_running_loop(self)
         try:
@@ -87,7 +87,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._stopped = True
 
     def close(self) -> None:
-        """Drop waiting tasks: killed invocations, and after a stop all others."""
+        """Drop all waiting tasks: killed invocations, and after `stop` the other tasks too."""
         for task in self._tasks:
             if not task.done():
                 try:
@@ -149,7 +149,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        # An unfetched result is up to the invocation; a failed callback is a bug of the simulator.
+        # An invocation may leave a result unfetched; a failed callback is a bug of the simulator.
         if "handle" in context and self.broken is None:
             self.broken = context.get("exception")
             self.stop()

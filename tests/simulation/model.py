@@ -1,4 +1,4 @@
-"""The model, which bills each answer, and the rules, which are free."""
+"""Stubs the model, which bills each answer, and the rule-based summarizer, which is free."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,7 +20,7 @@ INVENTED = Statement(text="No such statement.", evidence=["u99"])
 
 @dataclass
 class Answer:
-    """One answer of the model; it is billed even if the caller never receives it."""
+    """An answer of the model, which is billed even if the caller never receives it."""
 
     visit_id: str
     generation: int
@@ -37,13 +37,13 @@ class Answer:
         return isinstance(self.summary, BadAnswer) or bool(self.summary.education)
 
     def heard(self) -> "Answer":
-        """The caller gets the answer."""
+        """Note that the caller got the answer, and return it."""
         self.was_heard = True
         return self
 
 
 class Model:
-    """The provider of summaries."""
+    """A stub of the provider of summaries."""
 
     source: Source = "model"
 
@@ -90,7 +90,7 @@ class Model:
 
 
 class Rules:
-    """The summarizer by rules: needs no model and is free."""
+    """A stub of the summarizer of rule-based summaries, which needs no model and is free."""
 
     source: Source = "rules"
 
@@ -98,7 +98,7 @@ class Rules:
         self._world = world
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        if not transcript.utterances:  # the visit was just deleted
+        if not transcript.utterances:  # the visit was deleted a moment ago
             raise Permanent(ErrorCode.SUMMARY_INVALID)
         heard = heard_in(transcript.utterances)
         visit_id, generations = heard[0][0], label(each for _, each in heard)
@@ -108,7 +108,7 @@ class Rules:
         return summary_of(transcript, 0)
 
     def has_nothing_to_say(self, visit_id: str, generations: str) -> bool:
-        """Whether the rules find nothing; always the same for the same recordings."""
+        """Whether the rules find nothing in these recordings; the same recordings give the same."""
         digest = sha256(f"{self._world.seed}/{visit_id}/{generations}".encode()).digest()
         share: float = self._world.options.level.nothing_to_say
         return digest[0] < 256 * share

@@ -1,4 +1,4 @@
-"""Requests from an instance to a dependency and back, with injected faults."""
+"""Sends requests from an instance to a dependency, and answers back, with injected faults."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -29,14 +29,14 @@ PAID: Final = ("submit", "summarize")
 HEEDS_RETRY_AFTER: Final = (Dependency.AUDIO, Dependency.TRANSCRIPTION, Dependency.MODEL)
 
 LATEST_ARRIVAL_S: Final = 10.0
-"""Longest delay of a request on its way; it may arrive after the caller stopped waiting."""
+"""Longest delay of a request, which may arrive after the caller stopped waiting."""
 
 NOT_THE_VISITS: Final = ("webhook", "hold", "release")
-"""Invocations after which Retry-After binds no visit: the provider or the operator repeats them."""
+"""Invocations exempt from Retry-After, because a provider or an operator repeats them."""
 
 
 class Network:
-    """Sends requests; requests and answers may be lost or late."""
+    """Carries requests and answers, which may be lost or late."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -56,9 +56,9 @@ class Network:
         visit_id: str | None = None,
         takes_s: float = 0.0,
     ) -> Any:
-        """The result of `effect`, which happens if and when the request arrives.
+        """Send a request; return the result of `effect`, which happens when the request arrives.
 
-        `policy` is the real retry policy; it is skipped if the first try has no fault.
+        `policy` is the real retry policy, which the call skips if the first try has no fault.
         """
         invocation = current.get()
         visit_id = visit_id or about_visit.get()
@@ -97,7 +97,7 @@ class Network:
         if invocation.is_dead:
             return answer  # no result ever arrives
         if fate is Fate.TOO_MANY and visit_id is not None:
-            # Retry-After binds the attempt that asked; a newer recording begins another attempt.
+            # Retry-After binds the attempt that called; a newer recording begins another attempt.
             stored = self._documents.get(visit_id)
             present = stored.visit.attempt if stored else 0
             self._attempt_of[answer] = invocation.leased.get(visit_id, present)
@@ -137,7 +137,7 @@ class Network:
     ) -> None:
         is_abandoned = invocation.is_dead or answer.done()
         if is_abandoned and self._rng.random() < 0.5:
-            return  # the request had not left the machine yet
+            return  # the request had not left the instance yet
         error: Exception | None = None
         result: Any = None
         back = takes_s or (self._rng.random() * 0.2 if self._rng.random() < 0.4 else 0.0)
@@ -208,7 +208,7 @@ class Network:
                 answer.set_exception(failure)
                 return
             if self.asked_to_wait and dependency in HEEDS_RETRY_AFTER:
-                # A successful answer is newer information than an earlier Retry-After.
+                # A successful answer is newer than an earlier Retry-After and cancels it.
                 for key in [key for key in self.asked_to_wait if key[:2] == (dependency, visit_id)]:
                     del self.asked_to_wait[key]
             answer.set_result(result)
@@ -219,7 +219,7 @@ class Network:
             and visit_id is not None
             and dependency in HEEDS_RETRY_AFTER
             and invocation.kind not in NOT_THE_VISITS
-            and operation != "hold"  # an event or an operator repeats it at any time
+            and operation != "hold"  # an event or an operator may repeat this call at any time
         ):
             stored = self._documents.get(visit_id)
             if stored is not None:
@@ -227,14 +227,14 @@ class Network:
                 attempt = self._attempt_of.get(answer, stored.visit.attempt)
                 key = (dependency, visit_id, attempt)
                 known = self.asked_to_wait.get(key)
-                if known is None or invocation.began_at > known[2]:  # keep the first of two
+                if known is None or invocation.began_at > known[2]:  # keep the earlier of two
                     self.asked_to_wait[key] = (until, invocation, self._loop._now)
         answer.set_exception(error)
 
     def _check_retry_after(
         self, invocation: Invocation, dependency: Dependency, operation: str, visit_id: str
     ) -> None:
-        """A worker honours Retry-After, as does a worker that takes over the visit."""
+        """Check that this worker honours the Retry-After that it or an earlier worker received."""
         stored = self._documents.get(visit_id)
         if stored is None or invocation.kind == "webhook" or operation == "hold":
             return
@@ -243,8 +243,8 @@ class Network:
             return
         until, informed, informed_at = asked
         if invocation is not informed and invocation.began_at <= informed_at:
-            return  # it began before the answer with Retry-After
-        # The informed worker may have stopped before it saved the Retry-After.
+            return  # this worker began before the answer with Retry-After
+        # The worker that received the Retry-After may have stopped before it saved it.
         may_be_unsaved = informed.hits(visit_id) > 1
         if self._loop._now < until - 0.5 and not may_be_unsaved:
             self._world.breach(

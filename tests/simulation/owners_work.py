@@ -1,4 +1,4 @@
-"""Owners complete, edit and date action items at any moment; no new summary loses these changes."""
+"""Owners complete, edit and date action items at any moment; new summaries keep the changes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,22 +10,22 @@ from lumimd.domain.visit import Action, Visit
 from tests.simulation.world import World
 
 SHARE: Final = 0.7
-"""Share of the summaries with items that the owner works on."""
+"""Share of the summaries whose action items the owner works on."""
 
 WITHIN_S: Final = (1.0, 60.0, 7200.0)
-"""Time until the owner works on an item, after the summary is stored."""
+"""Possible time (seconds) from a stored summary until the owner works on an action item."""
 
 AT_ONCE_S: Final = (0.01, 0.1)
-"""The same while the next summary is being saved."""
+"""Possible time (seconds) until the owner works on an item while a summary is being saved."""
 
 TIMES_AT_ONCE: Final = 2
-"""Limit of such edits while one summary is saved: a save may lose that many races and more."""
+"""Limit of the owner's edits during a save, which may lose more compare-and-set races."""
 
 MARKS: Final = ("text", "completed", "due_date")
 
 
 class OwnersWork:
-    """The owners' work in one world; its own random source leaves all other draws unchanged."""
+    """The owners' work in one simulation run (world), with its own source of random numbers."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -47,7 +47,7 @@ class OwnersWork:
             self._works_within(WITHIN_S, visit.action_ids)
 
     def _at_reading(self, visit_id: str) -> None:
-        """A worker read the items and is about to save another summary."""
+        """Let the owner edit, now that a worker has read the items and will save a new summary."""
         self._at_once[visit_id] += 1
         if self._at_once[visit_id] > TIMES_AT_ONCE:
             return
@@ -55,7 +55,7 @@ class OwnersWork:
         self._works_within(AT_ONCE_S, [each.action_id for each in found])
 
     def _forget(self, visit_id: str) -> None:
-        """A backup has restored an earlier state of the items."""
+        """Forget the owner's edits, because a restored backup has undone them."""
         self._restored.add(visit_id)
         of_backup = [name for name, each in self._marked.items() if each.visit_id == visit_id]
         for name in of_backup:
@@ -68,7 +68,7 @@ class OwnersWork:
                 self._world.after(seconds, self._work_on, action_id)
 
     def _work_on(self, action_id: str) -> None:
-        """Change an item, but not its visit, as the security rules allow."""
+        """Change an action item without its visit, as the security rules allow."""
         actions, now = self._world.documents.actions, self._world.now()
         action = actions.get(action_id)
         if action is None:

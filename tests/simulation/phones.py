@@ -1,4 +1,4 @@
-"""The owners: they upload, edit, cancel, retry and delete at any moment."""
+"""Simulates the owners, who upload, edit, cancel, retry and delete at any moment."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,24 +19,24 @@ UPLOADS_WITHIN_S: Final = 1200.0
 
 
 def user_of(visit_id: str) -> str:
-    """The owner of a visit: one user in most worlds, and in capped ones the user in its name."""
+    """Return the owner of a visit: in capped worlds the user in its name, else the only user."""
     name = visit_id.rstrip("0123456789")
     return USER if name == "v" else f"{USER}-{name}"
 
 
 def path_of(visit_id: str) -> str:
-    """The path of the (first) recording of a visit."""
+    """Return the path of the first recording of a visit."""
     return f"{folder_of(visit_id)}audio.m4a"
 
 
 def folder_of(visit_id: str) -> str:
-    """The folder of all recordings of a visit."""
+    """Return the folder of all recordings of a visit."""
     return f"visits/{user_of(visit_id)}/{visit_id}/"
 
 
 @dataclass
 class Ask:
-    """A request of an owner; `answered_at` is the time of its answer with 200, if any."""
+    """A request of an owner; `answered_at` is the time of its response 200, or None."""
 
     visit_id: str
     action: str
@@ -47,7 +47,7 @@ class Ask:
 
 
 class Phones:
-    """The owners of all visits. `on_promised` gets each request answered with 200."""
+    """The owners of all visits; `on_promised` is called with each request answered with 200."""
 
     def __init__(self, world: World, cloud: Cloud, events: StorageEvents) -> None:
         self._world, self._cloud, self._events = world, cloud, events
@@ -60,7 +60,7 @@ class Phones:
         self.last_action_at = 0.0
 
     def asked(self, visit_id: str, action: str) -> list[Ask]:
-        """The requests for `action` on a visit, in order."""
+        """Return the requests for `action` on a visit, in order."""
         return self.asks.get((visit_id, action), [])
 
     def was_promised(self, visit_id: str, action: str) -> bool:
@@ -76,7 +76,7 @@ class Phones:
         world, chance = self._world, self._world.faults.chance
         at = world.rng.uniform(0, UPLOADS_WITHIN_S)
         if world.is_rush:
-            at = 300.0 * (at // 300.0) + world.rng.random()  # all uploads come in a few bursts
+            at = 300.0 * (at // 300.0) + world.rng.random()  # a rush: uploads come in a few bursts
         created_at = at
         if world.rng.random() < 0.2:
             created_at *= world.rng.random()
@@ -105,7 +105,7 @@ class Phones:
             if chance(f"{action}_asked"):
                 for _ in range(3):
                     asked_at = at + self._sometime()
-                    for _ in range(2):  # owners click twice
+                    for _ in range(2):  # some owners click twice
                         self._at(asked_at, self._ask, visit_id, action)
                         asked_at += world.rng.choice((0.0, 20.0, 40.0)) * world.rng.random()
         begins = world.rng.choice((created_at, at))
@@ -127,7 +127,7 @@ class Phones:
             self._at(at, self._upload, visit_id, True)
 
     def _sometime(self) -> float:
-        """A random delay in seconds: mostly minutes, sometimes until the next day."""
+        """Return a random delay in seconds: mostly minutes, sometimes until the next day."""
         rng = self._world.rng
         longest = rng.choice((5.0, 120.0, 600.0, 7200.0)) if rng.random() < 0.95 else 40 * 3600.0
         return longest * rng.random()
@@ -137,7 +137,7 @@ class Phones:
         self._world.loop.call_at(when, lambda: act(visit_id, *more, **fields))
 
     def _create_directly(self, visit_id: str) -> None:
-        """Create a visit in the database, as the security rules allow."""
+        """Create a visit in the database without the API, as the security rules allow."""
         documents, now = self._world.documents, self._world.now()
         if documents.get(visit_id) is None and visit_id not in documents.receipts:
             visit = Visit(
@@ -196,7 +196,7 @@ class Phones:
         self._events.publish(upload)
 
     def _edit_directly(self, visit_id: str) -> None:
-        """Edit the title in the database, as the security rules allow; it is visible at once."""
+        """Edit the title in the database without the API; the new title is visible at once."""
         world = self._world
         stored = world.documents.get(visit_id)
         if stored is not None and not stored.visit.legal_hold:

@@ -1,7 +1,7 @@
-"""The platform: the bucket's events, the queue, the scheduler, and the provider's webhook.
+"""Simulates the platform: bucket events, the queue, the scheduler, and the provider's webhook.
 
-They call the entry points as `main.py` does, with the real replies, and react to each answer as the
-real platform does.
+These parts call the entry points as `main.py` does, with the real responses, and react to each
+response as the real platform does.
 """
 
 from collections.abc import Awaitable
@@ -26,7 +26,7 @@ EVENT_KEPT_S: Final = 24 * 3600.0
 
 
 class StorageEvents:
-    """Finalize events: at-least-once delivery in any order, with retries for a day."""
+    """Delivers finalize events at least once, in any order, with retries for a day."""
 
     def __init__(self, world: World, cloud: Cloud) -> None:
         self._world, self._cloud = world, cloud
@@ -63,7 +63,7 @@ class StorageEvents:
 
 
 class Webhook:
-    """The provider's webhook: ten tries, ten seconds apart, until a 200 or a 4xx."""
+    """Delivers the provider's webhook: ten tries, ten seconds apart, until a 200 or a 4xx."""
 
     TRIES = 10
     PATIENCE_S = 10.0
@@ -80,7 +80,7 @@ class Webhook:
         for _ in range(2 if world.faults.chance("duplicate") else 1):
             world.after(_delay_s(world), self._deliver, job.visit_id, job.attempt, job, 1)
         if world.faults.chance("mixed_up"):
-            # A caller with the right secret names the job of another visit.
+            # Mix up the calls: a caller with the right secret names the job of another visit.
             others = list(world.documents.visits.values())
             if not others:
                 return
@@ -91,7 +91,7 @@ class Webhook:
     def _deliver(self, visit_id: str, attempt: int, job: OrderedJob, tries: int) -> None:
         world = self._world
         before = world.documents.get(visit_id)
-        # A webhook permits a call to the provider before Retry-After has passed.
+        # After a webhook the pipeline may call the provider before Retry-After has passed.
         world.network.asked_to_wait.pop((Dependency.TRANSCRIPTION, visit_id, attempt), None)
 
         def on_reply(status: int) -> None:
@@ -114,7 +114,7 @@ class Webhook:
     def _check_acknowledged(
         self, visit_id: str, attempt: int, job: OrderedJob, was_there: bool
     ) -> None:
-        """After a 200 to the webhook, the job is collected or the visit is due at once."""
+        """Check that after a 200 to the webhook the job is collected or the visit is due."""
         stored = self._world.documents.get(visit_id)
         if not was_there or stored is None or job.visit_id != visit_id or job.gone:
             return
@@ -141,7 +141,7 @@ class Webhook:
 
 
 class Queue:
-    """The task queue: at-least-once delivery in any order; some tasks get lost."""
+    """Delivers tasks at least once, in any order; some tasks get lost."""
 
     def __init__(self, world: World, cloud: Cloud) -> None:
         self._world, self._cloud = world, cloud
@@ -159,7 +159,7 @@ class Queue:
             world.after(delay_s, self._deliver, visit_id, attempt, request, 0)
 
     def _check_saved_first(self, visit_id: str, attempt: int, request: int) -> None:
-        """Effects follow the save: a task that runs at once must find its visit."""
+        """Check that a task finds its visit saved, even if the task runs at once."""
         if visit_id in self._world.documents.receipts:
             return
         stored = self._world.documents.get(visit_id)
@@ -187,7 +187,7 @@ class Queue:
 
 
 class Scheduler:
-    """Ticks once a minute; it skips ticks at which no visit is due or in the fair queue."""
+    """Calls the scheduled function every minute at which a visit is due or in the fair queue."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -217,7 +217,7 @@ class Scheduler:
 
 
 class Retention:
-    """The hourly retention run; simulated only at night and when unfinished visits can expire."""
+    """Makes the hourly retention run, but only at night and when unfinished visits can expire."""
 
     def __init__(self, world: World) -> None:
         nights = [60.0 + (AT_HOUR - START.hour + 24 * day) * 3600.0 for day in (0, 1, 2)]

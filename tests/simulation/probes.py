@@ -1,4 +1,4 @@
-"""Invariant: while a provider's breaker is not closed, only one probe at a time calls it."""
+"""Checks that a provider whose breaker is not closed is called by only one probe at a time."""
 
 from tests.simulation.breakers import Breakers
 from tests.simulation.faults import Dependency
@@ -7,7 +7,7 @@ from tests.simulation.world import World
 
 
 class Probes:
-    """Watches the calls to the providers of one world."""
+    """Watches the calls to the providers in one simulation run (world)."""
 
     def __init__(self, world: World, breakers: Breakers) -> None:
         self._world, self._breakers = world, breakers
@@ -18,21 +18,21 @@ class Probes:
     def _at_call(
         self, invocation: Invocation, dependency: Dependency, operation: str, visit_id: str | None
     ) -> None:
-        """While the provider's breaker is not closed, only the elected probe may call it.
+        """Check that only the elected probe calls a provider whose breaker is not closed.
 
-        Deleting a copy bypasses the breaker: no worker waits for it, and it is tried once.
+        A deletion of a copy bypasses the breaker: no worker waits for it, and it is tried once.
         """
         if operation == "delete":
             return
         call = (invocation.name, visit_id, dependency.value)
         if call in self._admitted:
-            return  # a repeated call was admitted before, maybe while the breaker was closed
+            return  # the breaker admitted a repeated call earlier, maybe while it was closed
         self._admitted.add(call)
         breaker = self._breakers.known_to_all(dependency.value)
         if breaker is None or breaker.probe is None:
             return
         if self._breakers.is_in_trouble(invocation.instance):
-            return  # an instance that cannot read the breaker store calls the provider anyway
+            return  # an instance that cannot read the breaker store calls the provider all the same
         asked = self._asked.setdefault(breaker.probe.holder, set())
         asked.add(call)
         if len(asked) > 1:

@@ -1,4 +1,4 @@
-"""Invariants of requests answered with 200: each takes effect, at once and at the end."""
+"""Checks that each owner's request that was answered with 200 takes effect and lasts."""
 
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.visit import ProcessingStatus, Visit
@@ -7,7 +7,7 @@ from tests.simulation.world import World
 
 
 class Promises:
-    """Watches the answers to owners."""
+    """Watches the responses to owners."""
 
     def __init__(self, world: World, phones: Phones) -> None:
         self._world, self._phones = world, phones
@@ -41,7 +41,7 @@ class Promises:
         error = visit.processing_error
         if (
             self._phones.was_promised(visit.visit_id, "give_consent")
-            and not visit.legal_hold  # the recording waits for the release
+            and not visit.legal_hold  # the recording waits for the release of the legal hold
             and visit.processing_status is ProcessingStatus.FAILED
             and error is not None
             and error.code is ErrorCode.CONSENT_MISSING
@@ -49,7 +49,7 @@ class Promises:
             self._world.breach("give_consentIgnored", visit.visit_id, "still missing")
 
     def check_title(self, visit: Visit) -> None:
-        """The title is the last one given; of two concurrent ones, either."""
+        """Check that the title is the last title given, or either of two concurrent titles."""
         asks = self._phones.asked(visit.visit_id, "change")
         latest = max((ask.asked_at for ask in asks if ask.answered_at is not None), default=-1.0)
         allowed = {

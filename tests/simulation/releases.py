@@ -1,11 +1,15 @@
-"""Documents of a newer release, which was rolled back or runs beside this one.
+"""Simulates documents of a newer release that was rolled back or runs beside this release.
 
-    unreadable   of the visits: no instance can read them for hours, nor their pages and receipts
-    mixed        of the worlds: half of the instances run a newer release
+The level of faults has these shares:
+
+    unreadable   of the visits: for hours no instance can read the visit, its pages or its deletion
+                 receipt
+    mixed        of the simulation runs (worlds): half of the instances run a newer release
     newer_value  of the saves of a newer instance: older instances can no longer read that visit
     broken_part  of the worlds: for hours one part of the scheduled run raises an unforeseen error
 
-Readable visits are not affected. An unreadable visit is never overwritten; later it resumes.
+Readable visits continue undisturbed. No release overwrites an unreadable visit, which resumes when
+it is readable again.
 """
 
 from random import Random
@@ -21,17 +25,17 @@ from tests.simulation.world import START, World
 HOUR_S: Final = 3600.0
 
 LONGEST_S: Final = 4 * HOUR_S
-"""Longest time that documents are unreadable; less than a visit may wait in the fair queue."""
+"""Longest time that documents are unreadable, shorter than the longest wait in the fair queue."""
 
 OTHERS_WITHIN_S: Final = 2 * HOUR_S
-"""Without other faults, sixty visits with six permits take less than this."""
+"""Time limit of other visits: sixty visits with six permits and no other fault take less."""
 
 AFTERWARDS_S: Final = 3 * HOUR_S
-"""A visit that is readable again is checked as rarely as a visit held for the same time."""
+"""Time limit after a visit is readable again, because its next check may be hours away."""
 
 
 class Releases:
-    """Decides at each time which instances of one world can read which documents."""
+    """Decides which instances of a world can read which documents at a given time."""
 
     def __init__(self, world: World, cloud: Cloud, phones: Phones) -> None:
         self._world, self._cloud, self._phones = world, cloud, phones
@@ -66,7 +70,7 @@ class Releases:
             world.after(LONGEST_S, self._complete_rollout)
 
     def at_the_end(self) -> None:
-        """Check the durations in a finished world without other faults."""
+        """Check the durations in a finished world, if the level has no other faults."""
         if not self._world.options.level.unreadable:
             return
         for visit_id, ended_at in self._ended_at.items():
@@ -85,7 +89,7 @@ class Releases:
                 self._world.breach("othersStopped", visit_id, took)
 
     def _roll_back(self, visit_id: str) -> None:
-        """The newer release has written the visit, if it exists, and is rolled back."""
+        """Make the visit unreadable, as after a rollback of a newer release that wrote it."""
         documents = self._world.documents
         if visit_id not in documents.visits and visit_id not in documents.receipts:
             del self._until[visit_id]
@@ -115,7 +119,7 @@ class Releases:
         return invocation is not None and bool(invocation.instance.number % 2)
 
     def _note_unreadable(self, visit_id: str) -> None:
-        """Count a fault: the invocation may be unable to save an answer that it paid for."""
+        """Count a fault, because the invocation may be unable to save a paid answer."""
         invocation = current.get(None)
         if invocation is not None:
             invocation.hit(visit_id)

@@ -1,4 +1,4 @@
-"""The status codes of the API, as far as a caller distinguishes them."""
+"""Gives the status codes of the API that simulated callers distinguish."""
 
 from collections.abc import Awaitable
 from typing import Final
@@ -10,7 +10,7 @@ REFUSED: Final = 409
 
 
 async def reply_to_owner(work: Awaitable[object]) -> int:
-    """The status of the answer to a request."""
+    """Do the work of a request, and return the status of its response."""
 
     async def unless_refused() -> None:
         nonlocal refused

@@ -1,4 +1,4 @@
-"""The results of a run as numbers and, for a broken invariant, the trace of one visit."""
+"""Reports results as numbers and, for a broken invariant, as the trace of a visit."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ TRIED_AGAIN: Final = (
     "submission_retried",
     "summary_retried",
 )
-"""Events that each stand for one more try of a stage."""
+"""Events that each begin another try of a stage."""
 
 
 @dataclass
 class Report:
-    """The sum over worlds."""
+    """The summed results of simulation runs (worlds)."""
 
     visits: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class Report:
     story: str = ""
 
     def add(self, other: "Report") -> None:
-        """Add `other` to this report."""
+        """Add the results of `other` to this report."""
         self.visits += other.visits
         for name in ("statuses", "breaches", "faults", "history", "codes", "calls"):
             getattr(self, name).update(getattr(other, name))
@@ -55,7 +55,7 @@ class Report:
             self.first, self.story = other.first, other.story
 
     def as_json(self, seed: int, seconds: float) -> dict[str, Any]:
-        """The document that `--json` prints."""
+        """Return the document that `--json` prints."""
         broken = self.breaches
         first = None
         if self.first:
@@ -110,7 +110,7 @@ def story_of(
     visit_id: str | None,
     lines: int | None = LINES,
 ) -> str:
-    """The last events of one visit (None: of all), one a line: time, actor, event, detail."""
+    """Return the last events of a visit (None: of all visits), each as a line of the trace."""
     of_it = [line for line in trace if visit_id is None or line[2] == visit_id]
     written = []
     for at, actor, _, event, detail in of_it[-lines:] if lines else of_it:

@@ -1,4 +1,4 @@
-"""Runs one world, from its first upload to its end."""
+"""Runs one simulation (world), from its first upload to its end."""
 
 import gc
 import sys
@@ -30,19 +30,19 @@ INSTANCES: Final = 6
 QUIET_S: Final = EXPIRES_AFTER.total_seconds() + 8 * 3600.0
 
 RATIONED_S: Final = 3 * 86_400.0
-"""After this time the quota has admitted all visits."""
+"""The time (seconds) after which the quota has admitted all visits."""
 
 BUGS: Final = ("bug", "wake_failed", "part_failed", "retention_failed", "reconciliation_failed")
-"""Failures that break an invariant, unless a dependency was not available."""
+"""Logged failures that break an invariant, unless a dependency was not available."""
 
 SMALL_BATCH: Final = 3
-"""Due visits a page in a world with unreadable ones, so that these fill whole pages."""
+"""Page size of due visits in a world in which unreadable visits are to fill whole pages."""
 
 FEW_RECEIPTS: Final = 10
-"""Receipts a page: instances crash too often here for one call to go through a hundred."""
+"""Page size of deletion receipts, small because instances crash before they finish a hundred."""
 
 SMALL_PAGE_BYTES: Final = 150
-"""Bytes a page, so that the short transcripts of a simulation have several pages."""
+"""Maximum bytes of a transcript page, so that short transcripts have several pages."""
 
 
 def run_world(seed: int, options: Options) -> tuple[Report, World]:
@@ -96,7 +96,7 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
 
 @contextmanager
 def _observed(world: World) -> Iterator[None]:
-    """Write the pipeline's log lines to the trace, and its bugs to the breaches."""
+    """In the context, write the pipeline's log lines to the trace, and its bugs to the breaches."""
     real = (logs.event, logs.failure, logs.about)
     retried = AsyncRetrying.__call__
     pages, batch = Transcript.pages.__defaults__, recover.BATCH
@@ -130,7 +130,7 @@ def _observed(world: World) -> Iterator[None]:
 
 
 async def _retried(self: AsyncRetrying, function: Any) -> Any:
-    """What tenacity does with the options in use here, in a seventh of a simulation's time less.
+    """Retry as tenacity does with the options in use; this saves a seventh of a simulation's time.
 
     The decisions stay with the caller's own `retry`, `wait` and `stop`.
     """
@@ -164,7 +164,7 @@ def _actor() -> str:
 
 
 class _About:
-    """A replacement for `logs.about`: sets the visit that the log lines are about."""
+    """A replacement for `logs.about` that sets the visit that log lines are about."""
 
     def __init__(self, **fields: Any) -> None:
         self._visit_id = fields.get("visitId")
@@ -175,5 +175,5 @@ class _About:
 
     def __exit__(self, *exc: object) -> None:
         if self._visit_id is not None:
-            with suppress(ValueError):  # a killed invocation is cleaned up from outside
+            with suppress(ValueError):  # a killed invocation ends in another context
                 about_visit.reset(self._token)

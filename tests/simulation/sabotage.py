@@ -1,4 +1,4 @@
-"""The table of removable guards: removing any of them must break an invariant in the simulator.
+"""Lists the removable guards; removing any guard must break an invariant in the simulator.
 
 If removing a guard breaks no invariant, the guard is dead code or an invariant is missing.
 """

@@ -1,4 +1,4 @@
-"""Guards of visits that wait for an operator, and of given up jobs and visits."""
+"""Guards for visits that wait for an operator, and for jobs and visits that are given up."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -26,7 +26,7 @@ _find = Transcriptions.find
 
 
 async def _refused_for_good(self: Transcriptions, *args: Any, **more: Any) -> str:
-    """Submit as an adapter that treats every 4xx as a fault of the recording."""
+    """Submit like an adapter that takes every 4xx error response for a fault of the recording."""
     try:
         return await _submit(self, *args, **more)
     except ProviderRefuses as error:

@@ -1,4 +1,4 @@
-"""Guards of the model's answers: their number, their statements, and the fallback."""
+"""Guards for the model's answers: their number, their statements, and the fallback to rules."""
 
 from collections.abc import Mapping
 from typing import Any, Final

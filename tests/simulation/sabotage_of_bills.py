@@ -1,4 +1,4 @@
-"""Guards of the ledger, and of the provider's copies."""
+"""Guards for the ledger, and for the provider's copies."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Guards of legal holds, and of restored backups."""
+"""Guards for legal holds, and for restored backups."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Guards of recordings that kill the measuring process."""
+"""Guards for recordings that kill the measuring process."""
 
 from collections.abc import Mapping
 from typing import Any, Final

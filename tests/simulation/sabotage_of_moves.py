@@ -1,4 +1,4 @@
-"""Guards of progress: each transition of the table, and the wake-up of each status."""
+"""Guards for progress: each transition of the transition table, and each status's wake-up."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -55,10 +55,10 @@ _BREAKS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
         )
     },
 }
-"""The faults at which removing a transition breaks an invariant soonest; default: heavy."""
+"""Faults under which removing a transition breaks an invariant soonest (default: `heavy`)."""
 
 SHOWN_BY_UNIT_TESTS: Final = (events.VisitDelayed, events.VisitPrioritized)
-"""No invariant here depends on these events: test_overdue.py and test_urgent.py cover them."""
+"""Events on which no invariant depends; test_overdue.py and test_urgent.py test them."""
 
 MOVES: Final[Mapping[str, Guard]] = {
     **{

@@ -1,4 +1,4 @@
-"""Guards of the owner's work on action items."""
+"""Guards for the owner's work on action items."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

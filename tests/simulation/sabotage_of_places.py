@@ -1,4 +1,4 @@
-"""Guards of the permits for provider jobs, and of the fair queue."""
+"""Guards for the permits for provider jobs, and for the fair queue."""
 
 from collections.abc import Mapping
 from dataclasses import replace

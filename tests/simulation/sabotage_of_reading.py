@@ -1,4 +1,4 @@
-"""Guards of reading: an unreadable document or a failing part of a run stops no other."""
+"""Guards for reading: other work continues despite an unreadable document or a failing part."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -40,7 +40,7 @@ async def _without_isolation(self: Run, name: str, work: Awaitable[object]) -> N
 
 
 class _NeverRaised(Transient):
-    """Replaces `UnreadableDocument`: an unreadable transcript is then an ordinary failure."""
+    """Replaces `UnreadableDocument`, so that an unreadable transcript is an ordinary failure."""
 
 
 async def _get_unreadable_too(self: SimulatedVisitStore, visit_id: str) -> Any:

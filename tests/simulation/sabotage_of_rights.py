@@ -1,4 +1,4 @@
-"""Guards of the rights over data: deletion, consent, hold, expiry."""
+"""Guards for rights over data: deletion, consent, legal hold, expiry."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Guards of a save: compare-and-set, atomic, and without stale documents."""
+"""Guards for a save, which is atomic, compares and sets, and leaves no stale documents."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

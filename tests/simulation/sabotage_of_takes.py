@@ -1,4 +1,4 @@
-"""Guards of visits with several recorded files."""
+"""Guards for visits with several recorded files."""
 
 from collections.abc import Mapping
 from typing import Any, Final

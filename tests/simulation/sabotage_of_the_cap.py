@@ -1,4 +1,4 @@
-"""Guards of the hourly cap on new orders."""
+"""Guards for the hourly cap on new paid jobs (orders)."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,8 @@
-"""Guards of waiting: a visit that waits for a dependency that is down uses up no try.
+"""Guards for waiting: a visit uses up no try while it waits for a dependency that is down.
 
-An order does use up a try. Here the breaker bounds orders too, so that guard breaks no invariant;
-`tests/contract/test_calls_under_500.py` checks it with orders that fail for hours.
+The submission of a paid job (order) does use up a try. In the simulator the breaker bounds
+submissions too, so that removing that guard breaks no invariant;
+`tests/contract/test_calls_under_500.py` tests the guard with submissions that fail for hours.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Invariants of every save."""
+"""Checks the invariants of every save of a visit."""
 
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -19,10 +19,10 @@ LEGAL_STEPS: Final = frozenset(
     (source, event.name, transition.to)
     for (source, event), transition in state_machine.TRANSITIONS.items()
 )
-"""The steps of the transition table, read before a guard is removed."""
+"""The steps of the transition table, read at import, before a test removes a guard."""
 
 LONGEST_WAIT: Final = timedelta(hours=8)
-"""Jobs may take four hours, and an outage of the store two."""
+"""Longest wait in the fair queue; jobs may take four hours, and a store outage two hours."""
 
 NEW_RESULTS: Final = ("summary_stored", "provisional_summary_stored")
 RESULTS: Final = attrgetter(
@@ -31,7 +31,7 @@ RESULTS: Final = attrgetter(
 
 
 class Saves:
-    """Watches the saves of one world."""
+    """Watches the saves of one simulation run (world)."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -71,13 +71,13 @@ class Saves:
         self._check_times(before, visit)
 
     def _check_pages(self, visit: Visit, said: tuple[Utterance, ...]) -> None:
-        """The pages hold the words of all takes, in order."""
+        """Check that the transcript pages hold the words of all files (takes), in order."""
         wanted = [(visit.visit_id, take.audio.generation) for take in visit.takes]
         if heard_in(said) != wanted or len({each.id for each in said}) != len(said):
             self._world.breach("foreignTranscript", visit.visit_id, f"{heard_in(said)}, {wanted}")
 
     def _check_results(self, before: Visit, commit: Commit) -> None:
-        """Only new results change results, and they are removed only with the words they cite."""
+        """Check that results change only by new results, or go with the words they cite."""
         visit, breach = commit.visit, self._world.breach
         made = any(each.event in NEW_RESULTS for each in commit.entries)
         replaced = before.audio is not None and any(
@@ -94,7 +94,7 @@ class Saves:
             breach("resultsDamaged", visit.visit_id, f"it is {visit.status}")
 
     def _check_times(self, before: Visit | None, visit: Visit) -> None:
-        """No visit is retried too soon or expires too early."""
+        """Check that no visit is retried too soon or expires too early."""
         now = self._world.now()
         asked_at = before.last_retry_at if before else None
         if asked_at is not None and visit.last_retry_at not in (None, asked_at):
@@ -113,7 +113,7 @@ class Saves:
                 self._world.breach("expiredEarly", visit.visit_id, str(now - began_at))
 
     def _check_wait(self, before: Visit | None, visit: Visit) -> None:
-        """A visit in the fair queue is admitted within `LONGEST_WAIT`."""
+        """Check that a visit in the fair queue is admitted within `LONGEST_WAIT`."""
         now = self._world.now()
         if visit.turn is not None:
             self._queued_since.setdefault(visit.visit_id, now)
@@ -143,7 +143,7 @@ class Saves:
 
 
 def loss_of_transcript(before: Visit, after: Visit) -> str:
-    """A description of the part of the transcript that was lost; empty if none was."""
+    """Describe the part of the transcript that a save lost; return "" if it lost nothing."""
     if before.has_transcript and not after.has_transcript:
         return "it was there already"
     kept = {take.audio.storage_path: take.audio.generation for take in takes_of(after)}
@@ -161,7 +161,7 @@ def is_transcribed(visit: Visit) -> bool:
 
 
 def _concerns_operators(visit: Visit) -> bool:
-    """Whether the visit failed for a reason other than a missing consent or recording."""
+    """Whether the visit failed for another reason than a missing consent or recording."""
     if visit.processing_status is not ProcessingStatus.FAILED or visit.audio is None:
         return False
     error = visit.processing_error

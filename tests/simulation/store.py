@@ -1,4 +1,4 @@
-"""The documents of a world, kept in memory as frozen values with strict version checks."""
+"""Stores the documents of a simulation run (world) in memory, with strict version checks."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ Saved = Callable[[Visit | None, Commit], None]
 
 @dataclass
 class Documents:
-    """All stored documents. Each method is atomic."""
+    """All stored documents, as frozen values; each method is atomic."""
 
     visits: dict[str, Stored] = field(default_factory=dict)
     pages: dict[str, dict[int, TranscriptPage]] = field(default_factory=dict)
@@ -31,14 +31,14 @@ class Documents:
     receipts: dict[str, tuple[Deletion, int]] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
-    """Ids of visits that were restored from a backup while their receipts exist."""
+    """Ids of visits that a backup restored while their deletion receipts exist."""
     on_saved: Saved = lambda before, commit: None
     on_deletion: Callable[[Visit | None], None] = lambda visit: None
     on_items_read: Callable[[str], None] = lambda visit_id: None
     checks_versions: bool = True
     queued: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
-    """Ids of visits with unreadable documents; `{id}/transcript`: only its pages."""
+    """Ids of unreadable visits; `{id}/transcript` if only the visit's pages are unreadable."""
     can_read_all: Callable[[], bool] = lambda: False
     """Whether the current instance runs the newer release."""
     on_unreadable: Callable[[str], None] = lambda visit_id: None
@@ -47,7 +47,7 @@ class Documents:
     _overdue: list[tuple[datetime, str]] = field(default_factory=list)
 
     def get(self, visit_id: str) -> Stored | None:
-        """The visit, readable or not; for tests only."""
+        """Return the visit, readable or not; for checks only."""
         return self.visits.get(visit_id)
 
     def read(self, visit_id: str) -> Stored | None:
@@ -62,7 +62,7 @@ class Documents:
         return visit_id not in self.unreadable or self.can_read_all()
 
     def written_by_another(self, visit_id: str) -> None:
-        """Another release writes the visit and its receipt, so earlier reads are stale."""
+        """Let another release write the visit and its deletion receipt, so that reads are stale."""
         if visit_id in self.visits:
             self.visits[visit_id] = Stored(self.visits[visit_id].visit, next(self._versions))
         if visit_id in self.receipts:
@@ -104,7 +104,7 @@ class Documents:
         return self.page(cursors, limit, lambda visit_id: self.visits[visit_id])
 
     def page(self, cursors: list[Cursor], limit: int, read: Callable[[str], T]) -> Page[T]:
-        """The page of these cursors; it skips unreadable documents."""
+        """Return the page of these cursors, without unreadable documents."""
         return Page(
             tuple(read(cursor.id) for cursor in cursors if self.is_readable(cursor.id)),
             cursors[-1] if len(cursors) == limit else None,
@@ -112,7 +112,7 @@ class Documents:
         )
 
     def first_wake_at(self) -> datetime | None:
-        """The time at which the next visit or deletion is due."""
+        """Return the time at which the next visit or deletion is due."""
         times = [found.wake_at for found, _ in self.receipts.values() if found.wake_at]
         return min([*times, *(at for at, _ in (*self._due[:1], *self._overdue[:1]))], default=None)
 
@@ -130,12 +130,12 @@ class Documents:
         return tuple(action for action in found if action.visit_id == visit_id)
 
     def items_to_merge(self, visit_id: str) -> tuple[Action, ...]:
-        """The action items, read before a new summary is saved."""
+        """Return the visit's action items, which a worker reads before it saves a new summary."""
         self.on_items_read(visit_id)
         return self.actions_of(visit_id)
 
     def write(self, commit: Commit) -> Stored:
-        """Write all of `commit` unconditionally."""
+        """Write everything in `commit`, without a version check."""
         _check_sizes(commit)
         visit_id = commit.visit.visit_id
         present = self.visits.get(visit_id)
@@ -159,12 +159,12 @@ class Documents:
         return stored
 
     def edit(self, visit_id: str, **fields: Any) -> None:
-        """Change fields of the visit, as the owner does without the API."""
+        """Change fields of the visit, as an owner does in the database without the API."""
         present = self.visits[visit_id]
         self._put(present, present.visit.model_copy(update=fields))
 
     def begin_deletion(self, read: Stored, deletion: Deletion, again: object = None) -> None:
-        """Replace the visit, and an earlier receipt `again`, by the receipt."""
+        """Replace the visit, and an earlier deletion receipt `again`, by the deletion receipt."""
         visit_id = deletion.visit_id
         present = self.visits.get(visit_id)
         _, earlier = self.receipts.get(visit_id, (None, None))
@@ -180,14 +180,14 @@ class Documents:
         self.on_deletion(present.visit)
 
     def create_receipt(self, deletion: Deletion) -> None:
-        """Write the receipt if there is none yet."""
+        """Write the deletion receipt, unless one exists."""
         if deletion.visit_id in self.receipts:
             raise Conflict
         self.receipts[deletion.visit_id] = deletion, next(self._versions)
         self.on_deletion(None)
 
     def save_deletion(self, read_version: object, deletion: Deletion) -> None:
-        """Write the receipt by compare-and-set."""
+        """Write the deletion receipt by compare-and-set."""
         found = self.receipts.get(deletion.visit_id)
         if found is None or found[1] != read_version:
             raise Conflict
@@ -195,7 +195,7 @@ class Documents:
         self.on_deletion(None)
 
     def due_deletions(self, now: datetime, limit: int, after: Cursor | None) -> Page[Deletion]:
-        """Due deletions, the longest overdue first."""
+        """Return due deletions, the longest overdue first."""
         waiting = ((found.wake_at, found.visit_id) for found, _ in self.receipts.values())
         due = sorted(Cursor(*each) for each in waiting if each[0] and each[0] <= now)
         cursors = [cursor for cursor in due if after is None or cursor > after][:limit]
@@ -204,14 +204,14 @@ class Documents:
     def deletions_since(
         self, requested_at: datetime, limit: int, after: Cursor | None
     ) -> Page[Deletion]:
-        """Receipts, the oldest first."""
+        """Return deletion receipts, the oldest first."""
         found = (each for each, _ in self.receipts.values() if each.requested_at >= requested_at)
         in_order = sorted(Cursor(each.requested_at, each.visit_id) for each in found)
         cursors = [cursor for cursor in in_order if after is None or cursor > after][:limit]
         return self.page(cursors, limit, lambda visit_id: self.receipts[visit_id][0])
 
     def holds_after(self, limit: int, after: Cursor | None) -> Page[Hold]:
-        """Holds, the oldest first."""
+        """Return legal holds, the oldest first."""
         in_order = sorted(Cursor(each.held_at, each.visit_id) for each in self.holds.values())
         cursors = [cursor for cursor in in_order if after is None or cursor > after][:limit]
         return Page(
@@ -220,7 +220,7 @@ class Documents:
         )
 
     def visits_of(self, user_id: str, limit: int, after: Cursor | None) -> Page[Visit]:
-        """Visits of a user, the newest first."""
+        """Return the visits of a user, the newest first."""
         visits = (stored.visit for stored in self.visits.values())
         found = (
             Cursor(visit.created_at, visit.visit_id) for visit in visits if visit.user_id == user_id
@@ -229,20 +229,20 @@ class Documents:
         return self.page(cursors, limit, lambda visit_id: self.visits[visit_id].visit)
 
     def visits_named(self, user_id: str, limit: int, after: Cursor | None) -> Page[str]:
-        """Visit ids of a user's action items, the newest item first."""
+        """Return the visit ids of a user's action items, the newest item first."""
         actions = (action for action in self.actions.values() if action.user_id == user_id)
         found = (Cursor(action.created_at, action.action_id) for action in actions)
         cursors = newest_first(found, limit, after)
         return self.page(cursors, limit, lambda action_id: self.actions[action_id].visit_id)
 
     def remains(self, visit_id: str) -> bool:
-        """Whether documents of a visit other than the visit itself exist."""
+        """Whether documents of a visit exist besides the visit document."""
         of_visit = self.pages.get(visit_id) or self.entries.get(visit_id)
         dead = f"deadLetters/{visit_id}" in self.others
         return bool(of_visit or dead or self.actions_of(visit_id))
 
     def erase(self, visit_id: str) -> dict[str, int]:
-        """Delete all documents of a visit except the visit itself; return the count by kind."""
+        """Delete all documents of a visit except the visit document; return the counts by kind."""
         actions = self.actions_of(visit_id)
         for action in actions:
             del self.actions[action.action_id]
@@ -287,7 +287,7 @@ class Documents:
 
 
 def _check_sizes(commit: Commit) -> None:
-    """Refuse a page that Firestore would refuse; all other simulated documents are short."""
+    """Refuse a transcript page that is too large for Firestore; other documents are short."""
     for page in commit.pages or ():
         if sum(len(utterance.text) for utterance in page.utterances) > MAX_DOCUMENT_BYTES // 4 and (
             len(page.model_dump_json().encode()) > MAX_DOCUMENT_BYTES
@@ -296,6 +296,6 @@ def _check_sizes(commit: Commit) -> None:
 
 
 def newest_first(found: Iterable[Cursor], limit: int, after: Cursor | None) -> list[Cursor]:
-    """The next `limit` cursors after `after`."""
+    """Return the next `limit` cursors after `after`, the newest first."""
     in_order = sorted(found, reverse=True)
     return [cursor for cursor in in_order if after is None or cursor < after][:limit]

@@ -1,4 +1,4 @@
-"""The pipeline's ports over the simulated documents.
+"""Implements the pipeline's store ports over the simulated documents.
 
 `through` carries each request and its answer, and injects faults. The atomic step on the documents
 happens when the request arrives; the answer may then be lost or late.
@@ -65,7 +65,7 @@ class SimulatedVisitStore:
         return await self._through("actions", visit_id, lambda: self.documents.actions_of(visit_id))
 
     async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
-        # The version of an item is its frozen value.
+        # The version of an action item is its frozen value.
         found = await self._through(
             "actions", visit_id, lambda: self.documents.items_to_merge(visit_id)
         )
@@ -77,7 +77,7 @@ class SimulatedVisitStore:
 
 
 class SimulatedDeletions:
-    """The store of deletions. While `is_broken`, `due` raises an injected bug."""
+    """A stub of the store of deletions; while `is_broken`, `due` raises an injected bug."""
 
     def __init__(self, documents: Documents, through: Through = at_once) -> None:
         self.documents = documents
@@ -125,7 +125,7 @@ class SimulatedDeletions:
         )
 
     async def hold_of(self, visit_id: str) -> Hold | None:
-        # Most visits have no hold, and this read follows another one that may fail as well.
+        # Without faults: most visits have no hold, and the read before this read may fail already.
         if visit_id not in self.documents.holds:
             return None
         return await self._through("hold_of", visit_id, lambda: self.documents.holds.get(visit_id))
@@ -153,7 +153,7 @@ class SimulatedDeletions:
 
 
 class SimulatedArchive:
-    """The retention queries: visits by age."""
+    """A stub of the retention queries, which list visits by age."""
 
     def __init__(self, documents: Documents, through: Through = at_once) -> None:
         self.documents = documents

@@ -1,4 +1,4 @@
-"""The simulated port of the task queue."""
+"""A stub of the task queue's port."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from tests.simulation.world import World
 
 
 class Tasks:
-    """Accepts tasks; `on_created` is called for each new one."""
+    """Accepts tasks; `on_created` is called with each new task."""
 
     def __init__(self, world: World) -> None:
         self._world = world

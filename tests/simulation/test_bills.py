@@ -1,4 +1,4 @@
-"""Ledger and bill under the faults that most easily make them differ; `bills.py` checks them."""
+"""Ledgers equal the bill under the faults that most easily make them differ (see `bills.py`)."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.simulation.world import Options
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_ledger_equals_the_bill_with_flawed_recordings_and_stopped_visits(
+def test_ledgers_equal_the_bill_with_flawed_recordings_and_stopped_visits(
     seed: int,
 ) -> None:
     report, world = run_world(seed, Options(60, LEVELS["fruitless"]))
@@ -18,7 +18,7 @@ def test_the_ledger_equals_the_bill_with_flawed_recordings_and_stopped_visits(
     assert report.codes["no_speech"] > 2
 
 
-def test_without_faults_no_summary_stays_unsettled() -> None:
+def test_without_faults_each_ledger_has_one_job_and_one_settled_summary() -> None:
     report, world = run_world(1, Options(60, LEVELS["none"]))
     assert not report.first, report.story
     ledgers = [stored.visit.ledger for stored in world.documents.visits.values()]

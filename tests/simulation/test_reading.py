@@ -1,4 +1,4 @@
-"""Worlds with unreadable documents: they stop no other visit, and no visit is lost."""
+"""Unreadable documents and a full task queue delay only their own visits, and lose no visit."""
 
 from tests.simulation.levels import LEVELS
 from tests.simulation.run import run_world
@@ -6,7 +6,7 @@ from tests.simulation.test_simulation import broken, simulated
 from tests.simulation.world import Options
 
 
-def test_visits_that_are_unreadable_for_hours_stop_no_other_and_complete_afterwards() -> None:
+def test_visits_that_are_unreadable_for_hours_complete_and_delay_no_other_visit() -> None:
     report = simulated(300, 1, "unreadable")
     assert not broken(report)
     assert report.faults["unreadable"] > 60
@@ -14,20 +14,20 @@ def test_visits_that_are_unreadable_for_hours_stop_no_other_and_complete_afterwa
     assert report.statuses == {"completed": 300}
 
 
-def test_under_heavy_faults_a_rollback_loses_no_visit_and_pays_for_none_twice() -> None:
+def test_a_rollback_under_heavy_faults_loses_no_visit_and_charges_none_twice() -> None:
     report = simulated(300, 1, "rolled_back")
     assert not broken(report)
     assert report.faults["unreadable"] > 60
 
 
-def test_two_releases_side_by_side_do_not_overwrite_each_others_documents() -> None:
+def test_two_concurrent_releases_do_not_overwrite_documents_they_cannot_read() -> None:
     report = simulated(300, 1, "mixed")
     assert not broken(report)
     assert report.faults["newer_value"] > 200
     assert "processing" not in report.statuses
 
 
-def test_a_backlog_of_summaries_creates_a_few_tasks_a_visit() -> None:
+def test_a_backlog_of_the_task_queue_creates_fewer_than_nine_tasks_per_visit() -> None:
     report, world = run_world(1, Options(60, LEVELS["backlog"]))
     assert not broken(report)
     assert report.statuses == {"completed": 60}

@@ -1,4 +1,4 @@
-"""A daily share of the simulations; `scripts/simulate` runs any number."""
+"""Runs a small share of the simulations with every test run; `scripts/simulate` runs any number."""
 
 import json
 import subprocess
@@ -26,18 +26,18 @@ from tests.simulation.world import Options
 BAD_RECORDINGS = {"audio_unreadable", "audio_too_short", "no_speech"}
 
 NOTICED_WITHIN = 5_000
-"""Visits within which removing any guard must break an invariant."""
+"""The number of visits within which the removal of any guard must break an invariant."""
 
 MISSED_AT = json.loads((Path(__file__).parent / "missed_at.json").read_text())["sabotages"]
-"""Seeds at which removing a guard broke an invariant before; a hunt begins there.
+"""Known seeds with which the removal of a guard broke an invariant; a search begins there.
 
-Written by: scripts/simulate --sabotage all --visits 5000 --seed 100 --json
+This command wrote them: scripts/simulate --sabotage all --visits 5000 --seed 100 --json
 """
 
 
 @cache
 def pool() -> ProcessPoolExecutor:
-    """Two processes for all tests; starting them takes as long as simulating a hundred visits."""
+    """Return two processes for all tests; their start costs as much as a hundred visits."""
     return workers(2)
 
 
@@ -49,7 +49,7 @@ def simulated(visits: int, seed: int, level: str, **more: object) -> Report:
 
 
 def transient_share(report: Report) -> float:
-    """The share of the calls to dependencies that failed or got no answer."""
+    """Return the share of the calls to dependencies that failed or got no answer."""
     failed = sum(report.faults[kind] for kind in ("fail_before", "fail_after", "no_answer"))
     return failed / report.calls.total()
 
@@ -64,7 +64,7 @@ def test_without_faults_every_visit_is_completed() -> None:
     assert report.statuses == {"completed": 120}
 
 
-def test_normal_faults_only_delay_visits() -> None:
+def test_under_normal_faults_nearly_all_visits_complete_within_fifteen_minutes() -> None:
     report = simulated(900, 1, "normal")
     assert not broken(report)
     others = {code: n for code, n in report.codes.items() if code not in BAD_RECORDINGS}
@@ -86,7 +86,7 @@ def test_a_crashed_workers_visit_makes_progress_within_five_minutes() -> None:
     assert max(report.recovery_s for report in reports) < 5 * 60
 
 
-def test_under_heavy_faults_nothing_is_lost_paid_twice_or_stuck() -> None:
+def test_under_heavy_faults_no_visit_is_lost_charged_twice_or_stuck() -> None:
     report = simulated(900, 1, "heavy")
     assert not broken(report)
     drawn = {name for name, share in vars(LEVELS["heavy"]).items() if share}
@@ -97,13 +97,13 @@ def test_under_heavy_faults_nothing_is_lost_paid_twice_or_stuck() -> None:
     }, "a fault that is never injected"
 
 
-def test_replacing_cancelling_and_deleting_never_exceed_the_concurrency_limit() -> None:
-    """A visit that was replaced, cancelled, deleted or expired leaves its job running."""
+def test_jobs_of_replaced_cancelled_or_deleted_visits_count_to_the_concurrency_limit() -> None:
+    """The job of a replaced, cancelled, deleted or expired visit keeps running."""
     report = simulated(180, 1, "fickle")
     assert not broken(report)
 
 
-def test_a_visit_over_the_quota_for_days_is_transcribed_in_the_end() -> None:
+def test_a_visit_that_waits_for_the_quota_for_days_is_transcribed() -> None:
     report = simulated(60, 1, "rationed")
     assert not broken(report)
     assert report.history["submission_queued"] > 300
@@ -111,14 +111,14 @@ def test_a_visit_over_the_quota_for_days_is_transcribed_in_the_end() -> None:
     assert report.max_minutes > 48 * 60, "as long as visits without a recording may idle"
 
 
-def test_a_poison_pill_stops_no_other_visit() -> None:
+def test_all_visits_complete_when_some_recordings_crash_the_worker() -> None:
     report = simulated(180, 1, "poisoned")
     assert not broken(report)
     assert report.faults["poison"] > 5
     assert report.statuses == {"completed": 180}, "poison pills are ordered unopened"
 
 
-def test_a_provider_that_refuses_the_deployment_for_days_fails_no_visit() -> None:
+def test_all_visits_complete_after_a_provider_refused_the_deployment_for_days() -> None:
     report = simulated(300, 1, "unpaid")
     assert not broken(report)
     assert report.statuses == {"completed": 300}
@@ -126,13 +126,13 @@ def test_a_provider_that_refuses_the_deployment_for_days_fails_no_visit() -> Non
     assert report.max_minutes > 24 * 60, "longer than a visit is held for in an outage"
 
 
-def test_a_refused_deployment_under_heavy_faults_breaks_no_invariant() -> None:
+def test_no_invariant_breaks_when_a_provider_refuses_the_deployment_under_heavy_faults() -> None:
     report = simulated(120, 1, "disputed")
     assert not broken(report)
     assert sum(report.faults[fault] for fault in DeploymentFault) > 50
 
 
-def test_a_single_refused_visit_ends_and_stops_no_other() -> None:
+def test_recordings_that_the_provider_refuses_fail_and_the_other_visits_complete() -> None:
     report = simulated(120, 1, "odd")
     assert not broken(report)
     ended = report.statuses["completed"] + report.statuses["failed"]
@@ -141,7 +141,7 @@ def test_a_single_refused_visit_ends_and_stops_no_other() -> None:
     assert report.max_minutes < 2 * 24 * 60
 
 
-def test_a_hanging_job_is_replaced() -> None:
+def test_a_hanging_job_is_replaced_within_three_hours() -> None:
     report = simulated(120, 1, "hung")
     assert not broken(report)
     assert report.statuses == {"completed": 120}
@@ -149,14 +149,14 @@ def test_a_hanging_job_is_replaced() -> None:
     assert report.max_minutes < 3 * 60
 
 
-def test_a_recording_that_kills_the_measuring_process_is_ordered_unopened() -> None:
+def test_a_recording_that_kills_the_measuring_process_is_transcribed_without_reading_it() -> None:
     report = simulated(180, 1, "unmeasurable")
     assert not broken(report)
     assert report.faults["kills_measuring"] > 5
     assert report.statuses == {"completed": 180}
 
 
-def test_a_job_in_a_long_list_is_found_again() -> None:
+def test_a_paid_job_is_found_again_in_a_long_job_list_after_a_crash() -> None:
     report = simulated(240, 1, "searching")
     assert not broken(report)
     assert report.faults["crash_after_paying"] > 100
@@ -164,7 +164,9 @@ def test_a_job_in_a_long_list_is_found_again() -> None:
 
 
 @pytest.mark.parametrize("dependency", list(Dependency))
-def test_visits_wait_for_the_end_of_a_two_hour_outage_and_complete(dependency: Dependency) -> None:
+def test_visits_wait_for_the_end_of_a_two_hour_outage_and_then_complete(
+    dependency: Dependency,
+) -> None:
     report = simulated(60, 1, "none", outages=((dependency, 120.0),))
     assert not broken(report)
     assert report.statuses == {"completed": 60}
@@ -178,7 +180,7 @@ def test_after_an_outage_the_model_replaces_each_provisional_summary_once() -> N
     assert report.history["summary_stored"] == 120
 
 
-def test_a_visit_deleted_at_any_moment_leaves_only_a_receipt() -> None:
+def test_a_visit_deleted_at_any_moment_leaves_only_a_deletion_receipt() -> None:
     stages: set[tuple[str, bool]] = set()
     receipts = 0
     for seed in range(1, 11):
@@ -191,7 +193,7 @@ def test_a_visit_deleted_at_any_moment_leaves_only_a_receipt() -> None:
     assert stages >= {(status.value, True) for status in ProcessingStatus} | {("pending", False)}
 
 
-def test_the_same_seed_gives_the_same_world() -> None:
+def test_two_runs_with_the_same_seed_have_the_same_trace() -> None:
     def trace() -> str:
         _, world = run_world(7, Options(20, LEVELS["heavy"]))
         return story_of(world.trace, None, lines=None)
@@ -199,8 +201,8 @@ def test_the_same_seed_gives_the_same_world() -> None:
     assert trace() == trace()
 
 
-def test_the_same_seed_gives_the_same_world_in_another_process() -> None:
-    """String hashes differ between processes, and worlds must not."""
+def test_the_same_seed_gives_the_same_trace_in_another_process() -> None:
+    """String hashes differ between processes, but the trace of a seed must not."""
     script = (
         "from tests.simulation.levels import LEVELS\n"
         "from tests.simulation.report import story_of\n"
@@ -223,8 +225,8 @@ def test_the_same_seed_gives_the_same_world_in_another_process() -> None:
     assert len(worlds.pop()) > 10_000
 
 
-def test_standard_output_is_only_the_json() -> None:
-    """The late clean-up of killed invocations must print nothing."""
+def test_the_command_prints_only_json_to_standard_output() -> None:
+    """The late clean-up of killed invocations prints nothing."""
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "tests.simulation.command", "--processes", "1"),
@@ -241,10 +243,10 @@ def test_standard_output_is_only_the_json() -> None:
     assert f"--seed {result['firstBrokenInvariant']['seed']} " in ran.stderr
 
 
-def test_a_sabotage_runs_by_default_with_the_faults_at_which_it_breaks_an_invariant(
+def test_removing_a_guard_uses_by_default_the_faults_listed_for_that_guard(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Without faults, removing this guard breaks no invariant; with normal ones, hardly ever."""
+    """Only with this guard's faults does its removal break an invariant reliably."""
     assert GUARDS["known-down-model"].outages
     seed = str(MISSED_AT["known-down-model"]["seed"])
     wanted = ["--sabotage", "known-down-model", "--visits", "60", "--seed", seed, "--json"]
@@ -252,7 +254,7 @@ def test_a_sabotage_runs_by_default_with_the_faults_at_which_it_breaks_an_invari
     assert "--outage model:120" in capsys.readouterr().err
 
 
-def test_a_broken_invariant_reports_its_seed_and_the_trace_of_its_visit() -> None:
+def test_a_broken_invariant_reports_a_reproducible_seed_and_the_trace_of_its_visit() -> None:
     known = MISSED_AT["look-before-you-pay"]["seed"]
     report = run_batch(next(batches(60, known, "heavy", sabotage="look-before-you-pay")))
     assert report.first
@@ -269,13 +271,13 @@ def _again(seed: int) -> tuple[Report, object]:
     return report, seed
 
 
-def test_the_table_has_every_guard() -> None:
+def test_the_known_seeds_are_of_exactly_the_guards_in_the_table() -> None:
     assert set(GUARDS) == set(MISSED_AT)
 
 
 @pytest.fixture(scope="module")
 def hunts() -> Iterator[dict[str, "Future[Report]"]]:
-    """Hunt for a broken invariant without each guard, in two processes."""
+    """Search for a broken invariant without each guard, in two processes; the results by guard."""
     hunting = {
         name: pool().submit(hunt, name, NOTICED_WITHIN, known["seed"])
         for name, known in MISSED_AT.items()
@@ -292,11 +294,11 @@ def test_removing_each_guard_breaks_an_invariant_at_its_known_seed(
     report = hunts[name].result()
     assert report.first, f"nothing broke without {name}: {GUARDS[name].why}"
     _, breach = report.first
-    # An error of the stand-in itself would count as a bug of the product.
+    # A bug in the code that replaces a guard must not count as a broken invariant.
     assert breach.invariant != "bug" or MISSED_AT[name]["invariant"] == "bug", breach.detail
 
 
-def test_each_world_of_the_batches_has_its_own_seed() -> None:
+def test_each_simulation_run_of_the_batches_has_its_own_seed() -> None:
     seeds = [seed for batch in batches(1_000, 5, "none") for seed, _ in batch.worlds]
     assert seeds == [5 + number for number, _ in zip(count(), seeds, strict=False)]
     assert sum(n for batch in batches(1_000, 5, "none") for _, n in batch.worlds) == 1_000

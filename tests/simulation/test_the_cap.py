@@ -1,11 +1,11 @@
-"""The hourly cap on new orders: visits wait for it, and all are completed."""
+"""Visits wait for the hourly cap on new paid jobs (orders), and all visits complete."""
 
 from tests.simulation.levels import LEVELS
 from tests.simulation.run import run_world
 from tests.simulation.world import Options
 
 
-def test_at_the_cap_visits_wait_for_hours_and_all_are_completed() -> None:
+def test_visits_wait_for_hours_under_the_hourly_job_cap_and_all_complete() -> None:
     report, _ = run_world(1, Options(60, LEVELS["capped"]))
     assert not report.first, report.story
     assert report.statuses == {"completed": 60}
@@ -14,6 +14,6 @@ def test_at_the_cap_visits_wait_for_hours_and_all_are_completed() -> None:
     assert report.history["visit_expired"] == report.dead_lettered == 0
 
 
-def test_with_faults_the_cap_holds_as_well() -> None:
+def test_the_hourly_job_cap_holds_under_heavy_faults() -> None:
     report, _ = run_world(2, Options(60, LEVELS["capped_heavy"]))
     assert not report.first, report.story

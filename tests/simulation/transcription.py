@@ -1,4 +1,4 @@
-"""The provider of transcripts, with its bill and the invariants of orders."""
+"""Stubs the transcription provider and its bill, and checks each paid job (order)."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -23,19 +23,19 @@ from tests.simulation.world import BUCKET, World
 LIST_STALE_FOR_S: Final = 30.0
 
 NEWER_PAGES: Final = 4
-"""The adapter reads five pages of the list; in the worst case the job is on the fifth."""
+"""Pages of newer jobs before the job: the adapter reads five pages of the provider's list."""
 
 SLOWEST_PAGE_S: Final = 5.0
 
 HANGS_FOR_S: Final = 24 * 3600.0
 
 KNOWN_WITHIN_S: Final = 60.0
-"""Time after which every instance has read a change of the breaker."""
+"""Time within which every instance reads a change of the breaker."""
 
 
 @dataclass
 class OrderedJob:
-    """One job at the provider; `billed` once it has a transcript."""
+    """A paid job (order) at the provider, which is `billed` when it has a transcript."""
 
     transcript_id: str
     audio_url: str
@@ -59,13 +59,13 @@ class OrderedJob:
 
 
 def is_of_held_file(visit: Visit, job: OrderedJob) -> bool:
-    """Whether the recording of the job waits for the end of a legal hold."""
+    """Whether the job's recording waits for the end of a legal hold."""
     waiting = {(file.storage_path, file.generation) for file in visit.held_takes}
     return (job.storage_path, job.generation) in waiting
 
 
 class Transcriptions:
-    """The provider of transcripts. `on_ended` is called for each ended job (the webhook)."""
+    """A stub of the transcription provider; `on_ended` (the webhook) gets each ended job."""
 
     provider = "assemblyai"
     limits = UPLOADS
@@ -88,16 +88,16 @@ class Transcriptions:
         world.on_saved.append(self._note_given_up)
 
     def _note_given_up(self, before: Visit | None, commit: Commit) -> None:
-        """Note given up jobs: such a job is billed if it ends after all, beside its replacement."""
+        """Note jobs that are given up, which may be billed beside their replacement."""
         self.given_up.update(commit.visit.given_up_jobs)
 
     @property
     def flawed(self) -> set[tuple[str, int]]:
-        """The recordings that cannot be transcribed."""
+        """Return the recordings that cannot be transcribed."""
         return self.silent | self.refused | self.unordered
 
     def may_wait(self, recording: tuple[str, int]) -> bool:
-        """Whether no order has succeeded since the refusal: the deployment may be at fault."""
+        """Whether no later job was submitted, so that the deployment may be at fault."""
         refused_at = self._first_refused.get(recording)
         return refused_at is not None and self._last_ordered < refused_at + KNOWN_WITHIN_S
 
@@ -136,7 +136,7 @@ class Transcriptions:
         return await self._world.call(Dependency.TRANSCRIPTION, "find", effect, retry.TRANSCRIPTION)
 
     async def _newer_pages(self) -> None:
-        """Read the pages of newer jobs first: the list is paged, the newest first."""
+        """Read the pages of newer jobs, which come first in the provider's list."""
         world = self._world
         if world.faults.chance("long_list"):
             for _ in range(world.rng.randint(1, NEWER_PAGES)):
@@ -192,7 +192,7 @@ class Transcriptions:
         return bool(await self._world.call(Dependency.TRANSCRIPTION, "delete", effect, retry.LOOK))
 
     def below(self, folder: str) -> list[OrderedJob]:
-        """The jobs for recordings below `folder` that the provider still has."""
+        """Return the jobs for recordings below `folder` that the provider still has."""
         return [
             job
             for path, jobs in self.jobs_of.items()
@@ -241,7 +241,7 @@ class Transcriptions:
         return job.transcript_id
 
     def _check_hourly(self, job: OrderedJob) -> None:
-        """No hour has more orders than the cap, or more of one user than the user's share."""
+        """Check the cap on paid jobs in any hour, and the share of each user."""
         if not self._world.is_capped:
             return
         now = self._world.loop.time()
@@ -254,7 +254,7 @@ class Transcriptions:
             self._world.breach("userShareExceeded", job.visit_id, f"{mine} in an hour")
 
     def _check_replaced(self, job: OrderedJob) -> None:
-        """A visit no longer waits for a job that hung longer than the limit."""
+        """Check that the visit no longer waits for a job that hung longer than the limit."""
         stored = self._world.documents.get(job.visit_id)
         present = stored.visit.transcription if stored else None
         if present is not None and present.transcript_id == job.transcript_id:
@@ -288,25 +288,25 @@ class Transcriptions:
         self.on_ended(job)
 
     def _check_allowed(self, job: OrderedJob) -> None:
-        """No order comes without consent, or after the receipt of a deletion is settled."""
+        """Check that no job is submitted without consent or after a deletion receipt is settled."""
         world, visit_id = self._world, job.visit_id
         stored = world.documents.get(visit_id)
         if stored is not None and world.policy.requires_consent and stored.visit.consent is None:
             world.breach("orderedWithoutConsent", visit_id, job.transcript_id)
         if visit_id in world.documents.restored:
-            return  # allowed until an operator has repeated the deletion
+            return  # a restored visit may submit jobs until an operator repeats its deletion
         receipt = world.documents.receipts.get(visit_id)
         if receipt is not None and world.now() > receipt[0].settled_at:
             world.breach("orderedAfterDeletion", visit_id, job.transcript_id)
 
     def _check_wanted(self, job: OrderedJob) -> None:
-        """The job of a file that waits for the end of a hold stays, so no second order is made."""
+        """Check that no job is deleted whose file waits for the end of a legal hold."""
         stored = self._world.documents.get(job.visit_id)
         if stored is not None and job.billed and is_of_held_file(stored.visit, job):
             self._world.breach("heldFileLosesItsJob", job.visit_id, job.transcript_id)
 
     def _check_bill(self, job: OrderedJob) -> None:
-        """The provider bills each recording at most once."""
+        """Check that the provider bills each recording at most once."""
         billed = [
             other.transcript_id
             for other in self.jobs_of[job.storage_path]

@@ -1,4 +1,4 @@
-"""The words of a simulated visit; they identify the recording and the job."""
+"""Makes the words of a simulated visit, which identify the recording and the job."""
 
 from collections.abc import Iterable
 
@@ -7,23 +7,23 @@ from lumimd.domain.transcript import Transcript, Utterance
 
 
 def spoken(visit_id: str, generation: int, job_id: str) -> str:
-    """Words that name the visit, the generation of the recording, and the job."""
+    """Return words that name the visit, the recording's generation, and the job."""
     return f"{visit_id} {generation} {job_id}"
 
 
 def spoken_of(text: str) -> tuple[str, int, str]:
-    """The inverse of `spoken`."""
+    """Return the visit, the generation and the job that words of `spoken` name."""
     visit_id, generation, job_id = text.split()
     return visit_id, int(generation), job_id
 
 
 def transcript_of(visit_id: str, generation: int, job_id: str, *, is_silent: bool) -> Transcript:
-    """The transcript of a recording by a job; silence has a billed duration too."""
+    """Return a job's transcript of a recording; silence also has a billed duration."""
     seconds = 600.0 + generation
     if is_silent:
         return Transcript(utterances=(), duration_seconds=seconds)
     words = spoken(visit_id, generation, job_id)
-    pages = 1 + generation % 2  # one generation leaves more pages than the next one has
+    pages = 1 + generation % 2  # a generation may have more pages than the next generation
     return Transcript(
         utterances=tuple(
             Utterance(
@@ -36,17 +36,17 @@ def transcript_of(visit_id: str, generation: int, job_id: str, *, is_silent: boo
 
 
 def heard_in(utterances: Iterable[Utterance]) -> list[tuple[str, int]]:
-    """The (visit, generation) pairs that the utterances name, in order and without repeats."""
+    """Return the (visit, generation) pairs that utterances name, in order, without repeats."""
     return list(dict.fromkeys(spoken_of(each.text)[:2] for each in utterances))
 
 
 def label(generations: Iterable[int]) -> str:
-    """The name of a set of recordings in a summary."""
+    """Return the name by which a summary refers to a set of recordings."""
     return "+".join(map(str, generations))
 
 
 def summary_of(transcript: Transcript, attempt: int) -> VisitSummary:
-    """A summary that names its recordings and has one to three action items."""
+    """Return a summary that names its recordings and has one to three action items."""
     heard = heard_in(transcript.utterances)
     visit_id, generation = heard[0][0], label(each for _, each in heard)
     said = [transcript.utterances[0].id]

@@ -1,4 +1,4 @@
-"""One world: a seed, an event loop, faults, documents, instances, and a trace of all events."""
+"""A world is one simulation run: seed, event loop, faults, documents, instances and trace."""
 
 import random
 from collections.abc import Awaitable, Callable
@@ -23,20 +23,20 @@ from tests.simulation.store import Documents
 START: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 EXPIRES_AFTER: Final = timedelta(days=2)
-"""Sooner than in production, to keep simulations short; later than any outage."""
+"""Time until a visit expires: short, so that simulations are short, but longer than outages."""
 
 KILLED_AFTER_S: Final = 10.0
-"""Time between SIGTERM and SIGKILL in Cloud Run."""
+"""Time between SIGTERM and SIGKILL, as in Cloud Run."""
 
 IMPATIENT: Final = timedelta(hours=2)
-"""The expiry in some worlds, so that visits expire while a worker holds a lease on them."""
+"""Time until expiry in some worlds, so that visits expire while a worker has their lease."""
 
 BUCKET: Final = "recordings"
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options that, with the seed, determine a world."""
+    """The options that determine a world, together with the seed."""
 
     visits: int
     level: Level
@@ -55,13 +55,13 @@ class Breach:
 
 
 class World:
-    """The state of one run; a pure function of the seed and the options."""
+    """The state of one simulation run, which only the seed and the options determine."""
 
     def __init__(self, seed: int, options: Options) -> None:
         self.seed = seed
         self.options = options
         self.rng = Random(seed)
-        random.seed(seed)  # tenacity's jitter
+        random.seed(seed)  # the jitter of tenacity is random
         self.loop = SimulatedLoop(Random(seed + 1))
         self.faults = Faults(options.level, Random(seed + 2), options.outages)
         self.documents = Documents(on_saved=self._on_saved, on_deletion=self._on_deletion)
@@ -90,7 +90,7 @@ class World:
         self.ids = count(1)
 
     def now(self) -> datetime:
-        """The simulated time."""
+        """Return the simulated time."""
         return START + timedelta(seconds=self.loop._now)
 
     def note(self, actor: str, visit_id: str | None, event: str, detail: Any = None) -> None:
@@ -103,11 +103,11 @@ class World:
             self.loop.stop()
 
     def after(self, seconds: float, act: Callable[..., None], *args: Any) -> None:
-        """Call `act` in `seconds`."""
+        """Call `act` after `seconds` of simulated time."""
         self.loop.call_later(seconds, act, *args)
 
     def dispose(self) -> None:
-        """Drop all references, so that the collector need not search the world for cycles."""
+        """Drop all references, which saves the garbage collector a search for cycles."""
         for kept in (
             self.trace,
             self.network.__dict__,
@@ -137,9 +137,9 @@ class World:
         patience_s: float = 300.0,
         on_reply: Callable[[int], None] = lambda status: None,
     ) -> None:
-        """Call an entry point on a random instance: `work` gets its services.
+        """Call an entry point on a random instance, whose services `work` gets.
 
-        `on_reply` gets the status, or 0 if no answer came in time.
+        `on_reply` gets the status, or 0 if no response came in time.
         """
         instance = self.rng.choice(self.instances)
         invocation = Invocation(f"{kind}#{next(self.ids)}", kind, visit_id, attempt, instance)
@@ -195,7 +195,7 @@ class World:
             self.after(self._moment(), self._send_sigterm, invocation)
 
     def _moment(self) -> float:
-        """A random time (seconds) after the begin of an invocation; early times are likelier."""
+        """Return a random time (seconds) after an invocation's begin; early times are likelier."""
         return self.rng.choice((0.0, 0.05, 0.5, 3.0, 30.0)) * self.rng.random()
 
     def _crash(self, invocation: Invocation) -> None:
@@ -203,7 +203,7 @@ class World:
             self.kill(invocation, "crash")
 
     def _send_sigterm(self, invocation: Invocation) -> None:
-        """Send SIGTERM, and SIGKILL ten seconds later; the instance gets no new requests."""
+        """Send SIGTERM, give the instance no new requests, and send SIGKILL ten seconds later."""
         if invocation.is_over or invocation.is_dead or invocation.instance not in self.instances:
             return
         self.note(invocation.name, invocation.visit_id, "fault", "SIGTERM")
@@ -216,9 +216,9 @@ class World:
             self.instances[self.instances.index(instance)] = self.new_instance()
 
     def kill(self, invocation: Invocation, why: str) -> None:
-        """Crash the process with all its invocations; requests on their way may still arrive.
+        """Crash the process and all its invocations; requests that they sent may still arrive.
 
-        A new instance without state replaces it.
+        A new instance without state replaces the crashed process.
         """
         if invocation.is_dead:
             return
@@ -226,7 +226,7 @@ class World:
         self._end(invocation.instance, f"{why}: {invocation.name}")
 
     def poison(self, invocation: Invocation) -> None:
-        """Crash the process; processes of other entry points did not open the recording."""
+        """Crash the process of this entry point, because only it opened the recording."""
         self._end(invocation.instance, f"poison: {invocation.name}", kind=invocation.kind)
 
     def _end(self, instance: Any, reason: str, kind: str | None = None) -> None:
@@ -245,7 +245,7 @@ class World:
         self.on_wake_up()
 
     def _on_deletion(self, visit: Visit | None) -> None:
-        """Call the watchers: a visit was deleted, or (None) a receipt was written."""
+        """Tell the watchers that a visit was deleted; None: a deletion receipt was written."""
         if visit is not None:
             for check in self.on_deletion:
                 check(visit)
@@ -254,5 +254,5 @@ class World:
     def through_store(
         self, operation: str, visit_id: str | None, effect: Callable[[], Any]
     ) -> Awaitable[Any]:
-        """Send a request to the store."""
+        """Send a request to the simulated store, with faults; return its result."""
         return self.call(Dependency.STORE, operation, effect, retry.STORE, visit_id=visit_id)

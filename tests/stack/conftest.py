@@ -1,4 +1,4 @@
-"""The whole local stack, started once: real processes, real SDKs, scripted speech."""
+"""Starts the whole local stack once: real processes, real SDKs, scripted speech."""
 
 import asyncio
 import os
@@ -59,21 +59,21 @@ class Pipeline:
         return await self.stack.client.documents(visit_id)
 
     async def orders(self, visit_id: str) -> int:
-        """The number of transcription orders of this visit at the provider."""
+        """Return the number of paid transcription jobs that were submitted for this visit."""
         jobs = (await self.speech.get("/_local/jobs")).json()["jobs"]
         return sum(visit_id in job["audio_url"] for job in jobs)
 
     async def calls_of(self, route: str) -> int:
-        """The number of calls to this route of the provider, with refused ones."""
+        """Return the number of calls to this route of the provider, refused calls included."""
         requests = (await self.speech.get("/_local/bill")).json()["requests"]
         return int(requests.get(route, 0))
 
     def log_of(self, part: str) -> str:
-        """The log of one process of the stack."""
+        """Return the log of one process of the stack."""
         return (self.stack.run_dir / f"{part}.log").read_text(errors="replace")
 
     def logged(self) -> str:
-        """The logs of all processes of the stack."""
+        """Return the logs of all processes of the stack."""
         return "\n".join(
             log.read_text(errors="replace") for log in sorted(self.stack.run_dir.glob("*.log"))
         )

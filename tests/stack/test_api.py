@@ -1,4 +1,4 @@
-"""A client of the API, from the first request to the deletion, against real processes."""
+"""An HTTP client calls the API of the running stack, from creating a visit to deleting it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def http(pipeline: Pipeline) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-async def test_a_client_can_do_everything_through_the_api(
+async def test_a_client_creates_uploads_follows_exports_and_deletes_a_visit_through_the_api(
     pipeline: Pipeline, http: httpx.AsyncClient
 ) -> None:
     new, key = {"consent": True, "title": "Knee"}, {"Idempotency-Key": pipeline.new_visit()}
@@ -62,7 +62,7 @@ async def test_a_client_can_do_everything_through_the_api(
     assert (await http.post(f"{path}/regenerate")).status_code == 202
     assert (await http.delete(path)).status_code == 202
     assert (await http.get(path)).status_code == 404
-    # The same key gives the same id, so a retry does not create the deleted visit again.
+    # The same idempotency key gives the same visit id, so a retry does not recreate the visit.
     again = await http.post("/v1/visits", json=new, headers=key)
     assert again.status_code == 409
     assert await pipeline.orders(visit_id) <= 1

@@ -1,4 +1,4 @@
-"""Visits survive while functions, queue, scheduler and event forwarder are killed with SIGKILL."""
+"""No visit is lost while functions, queue, scheduler and event forwarder get SIGKILL."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ from infra.local.stack import can_emulate
 
 pytestmark = pytest.mark.stack
 
-# With this seed the ten kills hit each of the seven victims. The test does not wait for the expiry
-# of a dead worker's lease (up to 195 s): a visit may not have ended yet, if it has a wake-up.
+# With this seed the ten kills hit each of the seven processes. The test does not wait until the
+# lease of a killed worker expires (up to 195 s), so a visit with a wake-up may be unfinished.
 SMALL = Settings(visits=20, seed=45, kills=10, patience_s=20, webhook_retry_s=2)
 OVERDUE = timedelta(seconds=30)
 
 
-async def test_visits_survive_kill_9() -> None:
+async def test_visits_complete_or_keep_a_wake_up_while_processes_are_killed() -> None:
     missing = can_emulate(os.environ)
     if missing is not None:
         if os.environ.get("CI") == "true":

@@ -36,7 +36,7 @@ def _node() -> None:
 
 
 def token_of(pipeline: Pipeline, user_id: str) -> str:
-    """A token as printed by scripts/sign-in."""
+    """Return a token like those that scripts/sign-in prints."""
     env = pipeline.stack.plan.function_env
     return LocalTokens(env["LOCAL_TOKEN_SECRET"], env["GOOGLE_CLOUD_PROJECT"], SystemClock()).issue(
         user_id
@@ -44,7 +44,7 @@ def token_of(pipeline: Pipeline, user_id: str) -> str:
 
 
 async def ran(pipeline: Pipeline, script: Path, *arguments: str) -> str:
-    """The output of a Node script, run with the ports of the stack; it must exit with 0."""
+    """Run a Node script with the ports of the stack; return its output. It must exit with 0."""
     ports = pipeline.stack.plan.ports
     process = await asyncio.create_subprocess_exec(
         *(str(node()), str(script), *arguments),
@@ -69,7 +69,9 @@ async def ran(pipeline: Pipeline, script: Path, *arguments: str) -> str:
     return printed.decode()
 
 
-async def test_the_command_of_the_page_completes_a_visit(pipeline: Pipeline) -> None:
+async def test_the_command_in_the_client_documentation_completes_a_visit(
+    pipeline: Pipeline,
+) -> None:
     (command,) = re.findall(r"^(node clients/local/.*)$", PAGE, re.MULTILINE)
     executable, script, user_id, substitution, recording = shlex.split(command)
     assert executable == "node"
@@ -94,7 +96,7 @@ async def test_the_command_of_the_page_completes_a_visit(pipeline: Pipeline) -> 
 async def test_the_document_and_upload_of_a_phone_snippet_become_a_completed_visit(
     pipeline: Pipeline, language: str
 ) -> None:
-    """The web SDK acts in place of the Swift and Kotlin code, which is not compiled."""
+    """The Swift and Kotlin code is not compiled; the web SDK writes and uploads in its place."""
     snippet: PhoneSnippet = SNIPPETS[language]
     visit_id = pipeline.new_visit()
     written: dict[str, Any] = {
@@ -110,7 +112,7 @@ async def test_the_document_and_upload_of_a_phone_snippet_become_a_completed_vis
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:5173", "http://127.0.0.1:3000"])
-async def test_a_page_of_a_development_server_may_call_the_api_and_upload(
+async def test_a_web_page_on_a_development_server_may_call_the_api_and_upload(
     pipeline: Pipeline, origin: str
 ) -> None:
     assert origin in WEB_ORIGINS.split(",")
@@ -125,7 +127,7 @@ async def test_a_page_of_a_development_server_may_call_the_api_and_upload(
             assert answer.headers["access-control-allow-origin"] == origin, url
 
 
-async def test_the_page_s_generated_client_completes_action_items_and_keeps_their_text(
+async def test_the_documented_generated_client_completes_action_items_and_keeps_their_text(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     blocks = dict(re.findall(r"```(bash|python)\n(.*?)```", PAGE, re.DOTALL))

@@ -1,4 +1,4 @@
-"""A client from a public generator creates, edits and deletes visits; no text is lost."""
+"""A client made by a public OpenAPI generator creates, edits and deletes visits without loss."""
 
 import asyncio
 import io
@@ -49,29 +49,29 @@ def client(pipeline: Pipeline, package: ModuleType) -> Iterator[GeneratedClient]
 
 @dataclass(frozen=True)
 class Owner:
-    """Requests of a visit's owner through the generated client."""
+    """An owner of visits, whose requests go through the generated client."""
 
     client: GeneratedClient
 
     def create(self, *, key: str) -> Any:
-        """Create a visit; returns it with its upload target."""
+        """Create a visit; return the visit and its upload target."""
         new = self.client.model("NewVisit")(consent=True, title="Knee", tags=["left"])
         once, twice = (
             self.client.call("visits.create_visit", body=new, idempotency_key=key)
-            for _ in range(2)  # the second as after a lost response
+            for _ in range(2)  # the second call is a retry after a lost response
         )
         assert once == twice
         return once
 
     def upload(self, created: Any) -> None:
-        """Upload the recording to the bucket, in the resumable session of the response."""
+        """Upload the recording to the bucket, in the resumable session of the API's response."""
         target = created.upload
         announced = {"Content-Type": target.content_type}
         sent = httpx.put(target.url, content=RECORDING.read_bytes(), headers=announced)
         assert sent.status_code == 200, sent.text
 
     def ended(self, visit_id: str) -> Any:
-        """The status of the visit at its end."""
+        """Wait until the visit has ended, and return its status."""
         deadline = time.monotonic() + PATIENCE_S
         while (found := self.client.call("visits.read_status", visit_id=visit_id)).status == (
             "processing"
@@ -86,23 +86,25 @@ class Owner:
         self.client.call("actions.change_action", action_id=action_id, body=body)
 
     def items(self, visit_id: str) -> dict[str, tuple[str, bool]]:
-        """The action items by id: text, and whether completed."""
+        """Return the text and the completed flag of each action item, by its id."""
         items = self.client.call("visits.read_actions", visit_id=visit_id).actions
         return {item.action_id: (item.text, item.completed) for item in items}
 
     def transcript(self, visit_id: str) -> list[str]:
-        """The texts of the transcript."""
+        """Return the texts of the transcript's utterances."""
         found = self.client.call("visits.read_transcript", visit_id=visit_id)
         return [utterance.text for utterance in found.utterances]
 
     def export(self) -> str:
-        """All documents of the owner's archive."""
+        """Return the text of all files in the owner's exported archive."""
         archive = self.client.call("me.export_everything").payload.read()
         exported = zipfile.ZipFile(io.BytesIO(archive))
         return "".join(exported.read(name).decode() for name in exported.namelist())
 
 
-async def test_create_upload_retry_and_delete(pipeline: Pipeline, client: GeneratedClient) -> None:
+async def test_the_generated_client_creates_uploads_retries_and_deletes_a_visit(
+    pipeline: Pipeline, client: GeneratedClient
+) -> None:
     owner = Owner(client)
     created = owner.create(key=pipeline.new_visit())
     visit_id = created.visit.visit_id
@@ -130,7 +132,7 @@ class Edited:
 
 
 async def edited(pipeline: Pipeline, owner: Owner) -> Edited:
-    """Complete and edit a visit. Each change names one field and leaves the others unchanged."""
+    """Let a visit complete, then edit it by changes that each name only one field."""
     created = owner.create(key=pipeline.new_visit())
     visit_id = created.visit.visit_id
     await pipeline.script(visit_id, utterances=SPOKEN)
@@ -149,7 +151,7 @@ async def edited(pipeline: Pipeline, owner: Owner) -> Edited:
     return Edited(visit_id, said | {first: (BETTER, True), own: (OWN, True)})
 
 
-async def test_edit_complete_regenerate_and_export_lose_no_text(
+async def test_edits_regeneration_and_export_by_the_generated_client_lose_no_text(
     pipeline: Pipeline, client: GeneratedClient
 ) -> None:
     owner = Owner(client)

@@ -1,4 +1,4 @@
-"""A web page listens to a visit under the security rules, over a connection that is cut."""
+"""A web client listens to a visit under the security rules, also after a lost connection."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ class Listener:
     ended: bool = False
 
     async def until(self, status: ProcessingStatus) -> dict[str, Any]:
-        """The first update with this status."""
+        """Wait for the first update with this status, and return it."""
         return await self.until_one(lambda update: update["processingStatus"] == status)
 
     async def until_one(self, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Listener:
 
     @property
     def statuses(self) -> list[str]:
-        """The sequence of the received statuses, without repetitions."""
+        """The received statuses in order, without consecutive duplicates."""
         statuses = [update["processingStatus"] for update in self.seen]
         return [
             status for before, status in pairwise([None, *statuses]) if status and before != status
@@ -72,7 +72,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(wire: Wire, visit_id: str) -> AsyncIterator[Listener]:
-    """A client that has created the visit and listens to it over the wire."""
+    """Start a JavaScript client that creates the visit and listens to it over the wire."""
     about = {"project": PROJECT, "host": LOOPBACK, "port": wire.port}
     about |= {"userId": USER_ID, "visitId": visit_id}
     process = await asyncio.create_subprocess_exec(
@@ -113,7 +113,7 @@ def _node() -> None:
         node()
 
 
-async def test_every_state_is_seen_in_order_up_to_the_final_one(
+async def test_a_listening_client_receives_every_status_in_order(
     pipeline: Pipeline, recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     visit_id = pipeline.new_visit()
@@ -141,8 +141,9 @@ async def test_every_state_is_seen_in_order_up_to_the_final_one(
     assert percents == sorted(percents)
     steps = [update["currentStep"] for update in listener.seen if update.get("currentStep")]
     assert [*dict.fromkeys(steps)] == [step for step in Step if step in steps]
-    # Printed, not asserted: the delay depends on the load of the machine. Functions stamp an update
-    # just before they save it; the listener's own writes do not count.
+    # The delays are printed and not asserted, because they depend on the load of the machine. They
+    # start at the timestamp that a function sets just before it saves. The listener's own writes
+    # are excluded.
     delays = [
         round(update["receivedAt"] - update["updatedAt"])
         for update in listener.seen
@@ -153,7 +154,7 @@ async def test_every_state_is_seen_in_order_up_to_the_final_one(
 
 
 @pytest.mark.parametrize("during", [P.PENDING, P.TRANSCRIBING])
-async def test_after_a_cut_connection_the_final_state_is_seen(
+async def test_a_client_receives_the_final_status_after_its_connection_was_cut(
     pipeline: Pipeline, recording: Path, during: ProcessingStatus
 ) -> None:
     visit_id = pipeline.new_visit()
@@ -172,7 +173,7 @@ async def test_after_a_cut_connection_the_final_state_is_seen(
         before = wire.connections
         await announce_transcript(pipeline, visit_id)
         assert (await pipeline.ended(visit_id)).status is Status.COMPLETED
-        assert P.COMPLETED not in listener.statuses  # the wire was really cut
+        assert P.COMPLETED not in listener.statuses  # the client really was offline
 
         await wire.mend()
         assert (await listener.until(P.COMPLETED))["summary"]
@@ -199,7 +200,7 @@ async def paused_tasks(pipeline: Pipeline) -> AsyncIterator[Callable[[], Any]]:
 
 
 async def announce_transcript(pipeline: Pipeline, visit_id: str) -> None:
-    """Send the provider's webhook at a moment that the test chooses."""
+    """Send the webhook in the provider's place, so that the test chooses the moment."""
     plan = pipeline.stack.plan
     async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient(timeout=30) as http:
         while not (job := await _finished_job(pipeline, visit_id)):

@@ -1,4 +1,4 @@
-"""The commands of runbooks, run in a shell on the whole stack, correct a real fault each."""
+"""Each runbook's commands, run in a shell on the whole local stack, correct a real fault."""
 
 import asyncio
 import os
@@ -37,14 +37,14 @@ PATIENCE_S = 60
 
 @dataclass
 class Shift:
-    """An operator's shell on the stack. `words` replace the words in capitals of a command."""
+    """An operator's shell on the stack; `words` replace placeholders in capitals in a command."""
 
     pipeline: Pipeline
     services: OperatorServices
     folder: Path
 
     async def typed(self, text: str, words: Mapping[str, str]) -> tuple[int, str]:
-        """Run a block or one line of it; returns the exit code and the output."""
+        """Run a block of commands, or a single line; return the exit code and the output."""
         for word, value in words.items():
             text = re.sub(rf"\b{word}\b", value, text)
         shell = await asyncio.create_subprocess_exec(
@@ -59,7 +59,7 @@ class Shift:
         return shell.returncode, printed.decode()
 
     async def uploaded(self, **script: object) -> str:
-        """Upload a recording that the provider transcribes by `script`; returns the visit id."""
+        """Upload a recording that the provider transcribes by `script`; return the visit id."""
         visit_id = self.pipeline.new_visit()
         await self.pipeline.script(visit_id, **script)
         recording = self.folder / "audio.wav"
@@ -76,7 +76,7 @@ class Shift:
                 await asyncio.sleep(0.2)  # the store has no event to wait for here
 
     async def twenty_minutes_pass(self, visit_id: str) -> None:
-        """Move the visit's times back by 20 minutes, as for a stuck visit."""
+        """Move the visit's times back by 20 minutes, so that the visit counts as stuck."""
         stored = await self.services.store.get(visit_id)
         assert stored is not None
         ago = self.services.clock.now() - timedelta(minutes=20)
@@ -88,7 +88,7 @@ class Shift:
 async def shift(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Shift]:
-    """A shift on a stack without visits; schedules and queues run again afterwards."""
+    """A shell on a stack without visits; afterwards, paused schedules and queues are resumed."""
     env = pipeline.stack.plan.function_env
     for name, value in env.items():
         monkeypatch.setenv(name, value)
@@ -112,7 +112,7 @@ async def shift(
 
 
 async def emptied(emulator: httpx.AsyncClient) -> None:
-    """Delete all documents; retried, since the emulator refuses it during a transaction."""
+    """Delete all documents; retry, because the emulator refuses to during a transaction."""
     for _ in range(20):
         reply = await emulator.delete(DOCUMENTS)
         if reply.status_code == 200:
@@ -167,7 +167,9 @@ FAULTS: Mapping[str, tuple[Callable[[Shift], Awaitable[Words]], int]] = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_the_commands_of_a_runbook_correct_its_fault(name: str, shift: Shift) -> None:
+async def test_the_shell_commands_of_a_runbook_correct_its_fault_on_the_stack(
+    name: str, shift: Shift
+) -> None:
     fault, doctor = FAULTS[name]
     words = await fault(shift)
     printed = ""

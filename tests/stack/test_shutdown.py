@@ -1,4 +1,4 @@
-"""Graceful shutdown: on SIGTERM, as at every deployment, a function releases its lease."""
+"""On SIGTERM, as sent at every deployment, a function releases its lease before it is killed."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 FUNCTION = "on_audio_finalized"
 
 
-async def test_a_running_order_is_put_on_hold_before_its_function_is_killed(
+async def test_a_visit_waits_for_its_dependency_when_sigterm_ends_its_function_during_a_submission(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     recording = tmp_path / "audio.wav"
@@ -26,7 +26,7 @@ async def test_a_running_order_is_put_on_hold_before_its_function_is_killed(
     await pipeline.upload(recording, visit_id)
     async with asyncio.timeout(60):
         while await pipeline.calls_of("submit") == before:
-            await asyncio.sleep(0.05)  # a count has no event to wait for
+            await asyncio.sleep(0.05)  # the provider's count has no event to wait for
     await pipeline.stack.processes.stop(FUNCTION)
     try:
         visit = (await pipeline.documents(visit_id)).visit

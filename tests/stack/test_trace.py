@@ -1,4 +1,4 @@
-"""One trace id links the logs of all functions from the upload to the end of a visit."""
+"""The log lines of all functions about a visit have the same trace id, from upload to end."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ MILESTONES = [
 ]
 
 
-async def test_one_trace_links_the_lines_of_all_functions_from_upload_to_end(
+async def test_one_trace_id_links_the_log_lines_of_all_functions_from_upload_to_end(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     recording = tmp_path / "audio.wav"
@@ -49,7 +49,7 @@ async def test_one_trace_links_the_lines_of_all_functions_from_upload_to_end(
         for _, line in lines
         if line.get("visitId") == visit_id and "trace" not in line
     }
-    # A line that is logged before the visit is read has only the visit id.
+    # A line that is logged before the visit is read has a visit id and no trace id.
     assert without <= {"hint_ignored", "provider_called"}
     print(f"\n{visit_id}: {visit.trace}")
     for (timestamp, event), (function, _) in zip(
@@ -63,7 +63,7 @@ def _ends(line: dict[str, object], visit_id: str) -> bool:
 
 
 def _lines(pipeline: Pipeline) -> list[tuple[str, dict[str, object]]]:
-    """Every log line of our code, with the name of its function."""
+    """Return every log line of our code, with the name of the function that logged it."""
     found = []
     for name in ENTRY_POINTS:
         for log in pipeline.stack.run_dir.glob(f"{name}*.log"):

@@ -1,4 +1,4 @@
-"""Visits through the whole local stack: bucket, events, functions, tasks, listener."""
+"""Visits run through the whole local stack: bucket, events, functions, tasks, listener."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-async def test_a_visit_is_completed_and_no_word_of_it_leaves_its_documents(
+async def test_a_visit_is_completed_and_its_words_appear_only_in_its_documents(
     pipeline: Pipeline, recording: Path
 ) -> None:
     visit_id = pipeline.new_visit()
@@ -87,7 +87,7 @@ def _lines_about(pipeline: Pipeline, visit_id: str) -> list[dict[str, str]]:
     return [json.loads(line) for line in lines if visit_id in line]
 
 
-async def test_twenty_concurrent_deliveries_of_a_finalize_event_cause_one_order(
+async def test_twenty_concurrent_deliveries_of_a_finalize_event_submit_one_paid_job(
     pipeline: Pipeline, recording: Path
 ) -> None:
     visit_id = pipeline.new_visit()
@@ -177,7 +177,7 @@ async def test_without_the_poller_the_webhook_finishes_a_visit(
         await asyncio.to_thread(pipeline.scheduler.resume_job, name=JOB)
 
 
-async def test_ten_hours_are_completed_with_every_document_under_one_mebibyte(
+async def test_a_ten_hour_visit_is_completed_with_every_document_under_one_mebibyte(
     pipeline: Pipeline, recording: Path
 ) -> None:
     visit_id = pipeline.new_visit()
@@ -222,7 +222,7 @@ async def test_a_bad_recording_fails_with_its_code_and_reaches_no_provider(
     assert await pipeline.orders(visit_id) == 0
 
 
-async def test_objects_that_are_no_recordings_are_ignored(
+async def test_uploaded_objects_outside_of_recording_paths_are_ignored(
     pipeline: Pipeline, recording: Path
 ) -> None:
     upload = pipeline.stack.client.upload

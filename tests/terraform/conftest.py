@@ -1,4 +1,4 @@
-"""Terraform if it is installed, otherwise a skip with the reason."""
+"""Fixtures with Terraform; without Terraform the tests are skipped, and in CI they fail."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from tests.terraform.offline import Deployment, copied_to, stand_in
 
 
 def missing(reason: str) -> None:
-    """A missing tool skips the test on a developer's machine and fails it in CI."""
+    """Skip the test because of a missing tool; in CI, fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -34,19 +34,19 @@ def terraform_command() -> Path:
 
 @pytest.fixture(scope="session")
 def deployment(terraform_command: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """A read-only copy, shared by all tests."""
+    """A copy of the deployed files that all tests share and no test changes."""
     return copied_to(tmp_path_factory.mktemp("deployment"), terraform_command)
 
 
 @pytest.fixture
 def spoilt(terraform_command: Path, tmp_path: Path) -> Deployment:
-    """A copy that the test may change."""
+    """A copy of the deployed files that the test may change (spoil)."""
     return copied_to(tmp_path, terraform_command)
 
 
 @pytest.fixture(scope="session")
 def plan_of(deployment: Deployment) -> Callable[[str], dict[str, Any]]:
-    """The plan of an environment, computed once."""
+    """A function that returns the plan of an environment, computed once."""
     plans: dict[str, dict[str, Any]] = {}
 
     def plan(environment: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The names that Terraform, the code, the local stack and Firebase share, as each spells them."""
+"""Compares the names that Terraform, the code, the local stack and Firebase share."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ FILES_OF_RULES = ("firestore.rules", "storage.rules")
 
 @dataclass(frozen=True)
 class Names:
-    """The names in each place. `deployment` is infra/deployment.json, which Terraform reads."""
+    """The names that each place uses; `deployment` is infra/deployment.json, for Terraform."""
 
     deployment: Mapping[str, Any]
     triggers_in_main: Mapping[str, str]
@@ -32,7 +32,7 @@ class Names:
 
 
 def names_in_checkout() -> Names:
-    """The names in the checkout."""
+    """Read the names of all places in the checkout."""
     local = plan(Options(in_memory=True, env={}))
     (scheduler,) = (process for process in local.processes if process.name == "scheduler")
     jobs = [argument.partition("=") for argument in scheduler.argv if "=http" in argument]
@@ -54,7 +54,7 @@ def names_in_checkout() -> Names:
 
 
 def differences(names: Names) -> list[str]:
-    """The differences between two places; empty when all agree."""
+    """Return a description of each difference between two places; empty if all agree."""
     return list(_differences(names))
 
 
@@ -117,7 +117,7 @@ def _compared(one: str, these: Any, other: str, those: Any) -> Iterator[str]:
 
 
 def entry_points(source: str) -> dict[str, str]:
-    """Each function of main.py that the framework serves, with its decorator."""
+    """Return each function of main.py that the framework serves, with its decorator's name."""
     return {
         node.name: decorator.attr
         for node in ast.parse(source).body

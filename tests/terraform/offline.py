@@ -1,4 +1,4 @@
-"""The real terraform with stand-ins for its providers, on a copy of the deployed files."""
+"""Runs the real terraform with stub providers on a copy of the deployed files."""
 
 import json
 import os
@@ -24,7 +24,7 @@ ENVIRONMENTS = ("dev", "prod")
 
 
 def stand_in() -> Path | None:
-    """The command that stands in for `terraform`; None if it is not on this machine."""
+    """Return the command that runs terraform with stub providers; None if it is missing."""
     named = os.environ.get("TERRAFORM_OFFLINE")
     command = Path(named or ROOT.parent / "shared/tools/terraform-offline/terraform-offline")
     return command if command.exists() else None
@@ -32,7 +32,7 @@ def stand_in() -> Path | None:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A copy of the files that terraform reads, with the built archive."""
+    """A copy of the files that terraform reads, which includes the built archive."""
 
     folder: Path
     command: Path
@@ -42,16 +42,16 @@ class Deployment:
         return self.folder / "terraform"
 
     def run(self, verb: str, *arguments: str, at: str = ".") -> subprocess.CompletedProcess[str]:
-        """`terraform VERB`, in a folder below `terraform/`."""
+        """Run `terraform VERB` in the folder `at` below `terraform/`."""
         return subprocess.run(
             [str(self.command), str(self.terraform / at), verb, *arguments],
             capture_output=True,
             text=True,
-            timeout=1200,  # far more than needed; a machine may be busy
+            timeout=1200,  # long, for a busy machine
         )
 
     def plan(self, environment: str) -> dict[str, Any]:
-        """The plan of terraform, as JSON."""
+        """Return terraform's plan of an environment, as parsed JSON."""
         file = self.folder / f"{environment}.plan"
         planned = self.run(
             "plan", f"-var-file=environments/{environment}.tfvars", f"-out={file}", "-input=false"
@@ -63,7 +63,7 @@ class Deployment:
         return plan
 
     def write(self, path: str, old: str, new: str) -> None:
-        """Replace `old`, which must occur exactly once in the file."""
+        """Replace `old` in a file; fail unless it occurs exactly once."""
         file = self.folder / path
         text = file.read_text()
         assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {path}"
@@ -71,7 +71,7 @@ class Deployment:
 
 
 def copied_to(folder: Path, command: Path) -> Deployment:
-    """A deployment in `folder`, without the developer's own backend and state."""
+    """Copy the deployed files to `folder`, without the developer's own backend and state."""
     ignored = shutil.ignore_patterns(".terraform", "backend.tf", "*.tfstate*")
     for name in READ_BY_TERRAFORM:
         source, target = ROOT / name, folder / name
@@ -85,7 +85,7 @@ def copied_to(folder: Path, command: Path) -> Deployment:
 
 
 def build(archive: Path) -> str:
-    """Run `scripts/build` into `archive`; returns the printed hash."""
+    """Let `scripts/build` write `archive`; return the hash that it prints."""
     built = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "build"), str(archive)],
         capture_output=True,

@@ -1,6 +1,7 @@
-"""The Firestore queries of the code, and whether infra/firestore.indexes.json serves them.
+"""Records the Firestore queries of the code, and checks that declared indexes serve them.
 
-The emulator needs no index; the cloud refuses a query without one.
+infra/firestore.indexes.json declares the indexes. The emulator needs no index, but the cloud
+refuses a query without an index.
 """
 
 import json
@@ -17,12 +18,12 @@ from google.cloud.firestore_v1.types import StructuredQuery
 from tests.terraform.offline import ROOT
 
 Fields = tuple[tuple[str, str], ...]
-"""Names of fields, each with its order: ASCENDING or DESCENDING."""
+"""Field names, each with its order: ASCENDING or DESCENDING."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """The properties of a query that decide its index: equalities, then the order of the result."""
+    """The parts of a query that decide its index: fields of equalities, and the result's order."""
 
     collection: str
     equal: frozenset[str]
@@ -34,7 +35,7 @@ class Query:
 
 
 def declared() -> Mapping[str, Sequence[Fields]]:
-    """The composite indexes, by collection."""
+    """Return the declared composite indexes, by collection."""
     found: dict[str, list[Fields]] = {}
     for index in json.loads((ROOT / "infra/firestore.indexes.json").read_text())["indexes"]:
         fields = tuple((field["fieldPath"], field["order"]) for field in index["fields"])
@@ -43,16 +44,17 @@ def declared() -> Mapping[str, Sequence[Fields]]:
 
 
 def unindexed() -> frozenset[tuple[str, str]]:
-    """The fields without a single-field index."""
+    """Return the fields whose single-field index is turned off, each with its collection."""
     fields = json.loads((ROOT / "infra/firestore.indexes.json").read_text())["fieldOverrides"]
     return frozenset((f["collectionGroup"], f["fieldPath"]) for f in fields if not f["indexes"])
 
 
 def is_served(query: Query, indexes: Sequence[Fields], off: frozenset[tuple[str, str]]) -> bool:
-    """Whether the indexes serve the query.
+    """Whether the composite indexes serve the query; `off` are fields without an index.
 
-    Every field has a single-field index. Firestore merges indexes that end in the same order, so
-    several may serve the equalities together; equalities alone need no composite index.
+    Every other field has a single-field index. Firestore merges indexes that end in the same order,
+    so that several indexes may serve the equalities together. A query with only equalities needs no
+    composite index.
     """
     named = {*query.equal, *(name for name, _ in query.order)}
     if any((query.collection, name) in off for name in named):
@@ -64,7 +66,7 @@ def is_served(query: Query, indexes: Sequence[Fields], off: frozenset[tuple[str,
 
 
 def _covers(query: Query, indexes: Sequence[Fields]) -> bool:
-    """Whether each index has some equalities and then the order, and all equalities are covered."""
+    """Whether each index is some equalities and then the order, and together they have all."""
     covered: set[str] = set()
     for fields in indexes:
         before, after = fields[: -len(query.order)], fields[-len(query.order) :]
@@ -76,7 +78,7 @@ def _covers(query: Query, indexes: Sequence[Fields]) -> bool:
 
 @contextmanager
 def recorded() -> Iterator[list[Query]]:
-    """The queries made inside the context; each returns nothing."""
+    """Yield a list that records the queries made in the context; each query returns no document."""
     made: list[Query] = []
 
     async def get(self: Any, **_: Any) -> list[Any]:
@@ -103,7 +105,7 @@ def recorded() -> Iterator[list[Query]]:
 
 _EQUALITIES = {
     StructuredQuery.FieldFilter.Operator.EQUAL,
-    StructuredQuery.FieldFilter.Operator.IN,  # one query an element, with merged results
+    StructuredQuery.FieldFilter.Operator.IN,  # a query per element, with merged results
 }
 
 
@@ -113,8 +115,8 @@ def _query_of(query: StructuredQuery) -> Query:
     equal = {name for name, is_equality in filters if is_equality}
     unequal = [name for name, is_equality in filters if not is_equality]
     order = [(o.field.field_path, o.direction.name) for o in query.order_by]
-    # A range without an order is read in ascending order of its field. Every index ends in the
-    # document's name, in the order of its last field.
+    # Without an order, Firestore reads a range in ascending order of its field. Every index ends in
+    # the document's name, in the order of the index's last field.
     order = order or [(name, "ASCENDING") for name in dict.fromkeys(unequal)]
     if len(order) > 1 and order[-1][0] == "__name__" and order[-1][1] == order[-2][1]:
         order = order[:-1]
@@ -122,7 +124,7 @@ def _query_of(query: StructuredQuery) -> Query:
 
 
 def _filters(where: Any) -> Iterator[tuple[str, bool]]:
-    """Each filtered field, and whether its filter is an equality."""
+    """Yield each filtered field, and whether its filter is an equality."""
     if where._pb.HasField("field_filter"):
         yield where.field_filter.field.field_path, where.field_filter.op in _EQUALITIES
     elif where._pb.HasField("unary_filter"):

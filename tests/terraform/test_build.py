@@ -1,4 +1,4 @@
-"""The archive has the same bytes for the same sources, and runs with its own packages alone."""
+"""The built archive is the same for the same sources, and runs with only its own packages."""
 
 import json
 import shutil
@@ -23,19 +23,19 @@ from tests.terraform.uploaded import Uploaded, upload
 ENTRY_POINTS = entry_points((ROOT / "functions/main.py").read_text())
 
 
-def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+def test_two_builds_of_the_same_sources_have_the_same_bytes(tmp_path: Path) -> None:
     assert build(tmp_path / "one.zip") == build(tmp_path / "two.zip")
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
-def test_another_checkout_with_other_times_modes_and_caches_gives_the_same_bytes(
+def test_a_checkout_with_other_file_times_modes_and_caches_builds_the_same_bytes(
     tmp_path: Path,
 ) -> None:
-    """A changed source gives other bytes."""
+    """A changed source file gives an archive with other bytes."""
     checkout = tmp_path / "checkout"
     (checkout / "scripts").mkdir(parents=True)
     shutil.copy(ROOT / "scripts/build", checkout / "scripts/build")
-    # copyfile keeps neither times nor modes.
+    # copyfile copies neither times nor modes.
     shutil.copytree(ROOT / "functions", checkout / "functions", copy_function=shutil.copyfile)
     cache = checkout / "functions/lumimd/__pycache__"
     cache.mkdir(exist_ok=True)
@@ -54,7 +54,7 @@ def test_another_checkout_with_other_times_modes_and_caches_gives_the_same_bytes
     assert digest_there() != build(tmp_path / "here.zip")
 
 
-def test_the_archive_has_the_needed_files_and_none_of_a_developer(tmp_path: Path) -> None:
+def test_the_archive_has_the_source_files_and_no_cache_or_hidden_file(tmp_path: Path) -> None:
     build(tmp_path / "functions.zip")
     names = zipfile.ZipFile(tmp_path / "functions.zip").namelist()
     assert {"main.py", "requirements.txt", "lumimd/pipeline/submit.py"} <= set(names)
@@ -88,8 +88,8 @@ def urls(uploaded: Uploaded, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
 
 
-# Each entry point answers without a running dependency: the event is not about a recording, the
-# caller does not know the secret, the task names no visit, and an unreachable store gives 503.
+# Requests that each entry point can answer without a running dependency: an event that is not about
+# a recording, a caller without the secret, a task without a visit; an unreachable store gives 503.
 IGNORED_EVENT = finalized(
     {"bucket": "b", "name": "notes.txt", "generation": 1, "size": 1, "contentType": "text/plain"},
     event_id="event-1",
@@ -111,7 +111,7 @@ ASKED: dict[str, tuple[str, str, dict[str, object], int]] = {
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_every_entry_point_answers_with_the_packages_of_the_archive(
+def test_every_entry_point_runs_with_only_the_packages_of_the_archive(
     urls: dict[str, str], entry_point: str
 ) -> None:
     method, path, request, status = ASKED[entry_point]
@@ -120,7 +120,7 @@ def test_every_entry_point_answers_with_the_packages_of_the_archive(
     assert answer.status_code == status, answer.text
 
 
-# Loads an entry point as the framework does, then builds each service that it may need.
+# A program that loads an entry point as the framework does, then builds the named services.
 LOADED = """
 import json, sys
 from functions_framework.aio import create_asgi_app
@@ -139,7 +139,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
         ("on_audio_finalized", ("store", "breakers", "audio", "transcriber")),
     ],
 )
-def test_entry_points_without_model_and_api_do_not_load_their_packages(
+def test_entry_points_that_need_no_model_and_no_api_do_not_load_those_packages(
     uploaded: Uploaded, entry_point: str, services: tuple[str, ...]
 ) -> None:
     loaded = set(json.loads(uploaded.python(LOADED, entry_point, *services)))
@@ -147,6 +147,8 @@ def test_entry_points_without_model_and_api_do_not_load_their_packages(
     assert not loaded & {"openai", "fastapi", "firebase_admin"}
 
 
-def test_the_summarizing_entry_point_loads_the_package_of_the_model(uploaded: Uploaded) -> None:
+def test_the_summarizing_entry_point_loads_the_package_of_the_model_provider(
+    uploaded: Uploaded,
+) -> None:
     loaded = json.loads(uploaded.python(LOADED, "summarize_visit", "store", "summarizer"))
     assert "openai" in loaded

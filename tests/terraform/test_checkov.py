@@ -1,4 +1,4 @@
-"""No check of checkov fails, and our own checks catch faults that checkov does not."""
+"""All checkov checks pass, and the project's custom checks find faults that checkov's own miss."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ def checked(folder: str) -> dict[str, list[dict[str, Any]]]:
     return results
 
 
-def test_no_check_fails() -> None:
+def test_no_checkov_check_fails_on_the_terraform_files() -> None:
     results = checked("terraform")
     assert not results["parsing_errors"]
     failed = [f"{check['check_id']} {check['resource']}" for check in results["failed_checks"]]
@@ -35,13 +35,13 @@ def test_no_check_fails() -> None:
     assert results["passed_checks"]
 
 
-def test_every_skipped_check_has_a_reason() -> None:
+def test_every_skipped_checkov_check_has_a_reason() -> None:
     for check in checked("terraform")["skipped_checks"]:
         reason = check["check_result"]["suppress_comment"]
         assert len(reason.split()) > 3, f"{check['check_id']} {check['resource']}: {reason!r}"
 
 
-def test_our_own_checks_run_on_the_sources() -> None:
+def test_the_custom_checkov_checks_run_on_the_terraform_files() -> None:
     results = checked("terraform")
     passed = {(check["check_id"], check["resource"]) for check in results["passed_checks"]}
     for number in (1, 2, 3):
@@ -51,7 +51,7 @@ def test_our_own_checks_run_on_the_sources() -> None:
     assert public == {"google_cloud_run_v2_service_iam_member.public"}
 
 
-def test_our_own_checks_catch_bad_examples() -> None:
+def test_the_custom_checkov_checks_fail_on_bad_examples() -> None:
     caught = defaultdict(set)
     for check in checked("tests/terraform/bad")["failed_checks"]:
         caught[check["check_id"]].add(check["resource"])
@@ -67,6 +67,6 @@ def test_our_own_checks_catch_bad_examples() -> None:
     }
 
 
-def test_our_own_checks_let_good_examples_pass() -> None:
+def test_the_custom_checkov_checks_pass_on_good_examples() -> None:
     passed = {check["resource"] for check in checked("tests/terraform/bad")["passed_checks"]}
     assert "google_cloud_run_v2_service_iam_member.tasks" in passed

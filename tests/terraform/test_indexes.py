@@ -1,4 +1,4 @@
-"""Every query has an index in the cloud; the emulator needs none."""
+"""Every Firestore query has an index, because the cloud (not the emulator) needs one."""
 
 import ast
 from collections.abc import Awaitable, Callable
@@ -112,7 +112,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
 DESCENDING = (("createdAt", "DESCENDING"),)
 
 CLIENTS = [
-    # The queries that firestore.rules allow an owner: lists of own documents, newest first.
+    # The queries that firestore.rules allow owners: lists of their own documents, newest first.
     *(
         Query("visits", frozenset({"userId", *filters}), DESCENDING)
         for filters in ((), ("archived",), ("archived", "status"), ("archived", "processingStatus"))
@@ -143,7 +143,7 @@ def store_of(adapter: type, client: firestore.AsyncClient) -> Any:
 
 
 @pytest.mark.parametrize(("adapter", "ask"), QUESTIONS)
-async def test_a_query_has_its_index(
+async def test_an_index_serves_every_query_of_the_stores(
     adapter: type, ask: Ask, client: firestore.AsyncClient
 ) -> None:
     with recorded() as made:
@@ -156,11 +156,11 @@ async def test_a_query_has_its_index(
 
 
 @pytest.mark.parametrize("query", CLIENTS, ids=str)
-def test_every_query_of_clients_has_its_index(query: Query) -> None:
+def test_an_index_serves_every_query_of_clients(query: Query) -> None:
     assert is_served(query, declared()[query.collection], unindexed())
 
 
-async def test_every_index_is_needed(client: firestore.AsyncClient) -> None:
+async def test_every_declared_index_serves_a_query(client: firestore.AsyncClient) -> None:
     queries = set(CLIENTS)
     for adapter, methods in ASKED.items():
         for ask in (ask for asks in methods.values() for ask in asks):
@@ -179,7 +179,7 @@ async def test_every_index_is_needed(client: firestore.AsyncClient) -> None:
 
 
 def querying_methods(path: Path) -> set[str]:
-    """The public methods of an adapter whose source contains a query."""
+    """Return the public methods in a store's file whose source contains a query."""
     source = path.read_text()
     return {
         f"{owner.name}.{method.name}"
@@ -205,7 +205,7 @@ def querying_methods(path: Path) -> set[str]:
     }
 
 
-def test_every_querying_method_is_listed_here() -> None:
+def test_this_file_lists_every_store_method_that_queries() -> None:
     folder = ROOT / "functions/lumimd/stores"
     asking = {name for path in folder.glob("*.py") for name in querying_methods(path)}
     assert asking
@@ -213,7 +213,7 @@ def test_every_querying_method_is_listed_here() -> None:
     assert asking <= here
 
 
-def test_a_missing_index_is_noticed() -> None:
+def test_is_served_finds_a_missing_or_disabled_index() -> None:
     query = Query("visits", frozenset({"userId", "archived"}), (("createdAt", "DESCENDING"),))
     by_user = (("userId", "ASCENDING"), ("createdAt", "DESCENDING"))
     by_archived = (("archived", "ASCENDING"), ("createdAt", "DESCENDING"))

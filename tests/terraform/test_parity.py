@@ -1,4 +1,4 @@
-"""Names and limits that several places repeat agree with each other."""
+"""Names and limits that several files repeat agree with each other."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ def names() -> Names:
     return names_in_checkout()
 
 
-def test_all_places_have_the_same_names(names: Names) -> None:
+def test_code_terraform_local_stack_and_firebase_use_the_same_names(names: Names) -> None:
     assert differences(names) == []
 
 
@@ -78,7 +78,7 @@ CHANGES: dict[str, Callable[[Names], Names]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_name_that_changes_in_one_place_only_is_noticed(names: Names, change: str) -> None:
+def test_a_name_that_is_changed_in_only_one_place_is_reported(names: Names, change: str) -> None:
     assert set(differences(CHANGES[change](names))) - set(differences(names))
 
 
@@ -114,7 +114,7 @@ KNOWN_AFTER_APPLY = {
 
 
 def environment_of(change: Mapping[str, Any]) -> dict[str, str]:
-    """The environment of a function, with values for secrets and for names known after apply."""
+    """Return a planned function's environment, with stub values for unknown names and secrets."""
     (config,) = change["after"]["service_config"]
     (unknown,) = change["after_unknown"]["service_config"]
     environment: dict[str, str] = dict(config["environment_variables"])
@@ -125,23 +125,23 @@ def environment_of(change: Mapping[str, Any]) -> dict[str, str]:
     return environment
 
 
-def test_a_task_may_take_as_long_as_its_function(names: Names) -> None:
+def test_the_dispatch_deadline_of_a_task_equals_the_timeout_of_its_function(names: Names) -> None:
     timeout_s = names.deployment["functions"]["summarize_visit"]["timeout_seconds"]
     assert DISPATCH_DEADLINE.total_seconds() == timeout_s
     assert SUMMARY.work.total_seconds() < timeout_s, "the work deadline is before the timeout"
 
 
-def test_the_timeout_of_an_event_function_is_at_most_that_of_the_platform(names: Names) -> None:
+def test_the_timeout_of_an_event_function_is_within_the_limit_of_the_platform(names: Names) -> None:
     for name, trigger in names.triggers_in_main.items():
         if trigger == "cloud_event":
             assert names.deployment["functions"][name]["timeout_seconds"] <= 540
 
 
-def test_the_uptime_check_calls_a_path_of_the_api(names: Names) -> None:
+def test_the_uptime_check_calls_an_existing_path_of_the_api(names: Names) -> None:
     assert names.deployment["health_path"] in {route.path for route in health.router.routes}
 
 
-def test_the_output_has_the_upload_path_of_a_recording(
+def test_the_terraform_output_shows_the_upload_path_that_the_pipeline_accepts(
     plan_of: Callable[[str], dict[str, Any]],
 ) -> None:
     upload = plan_of("dev")["planned_values"]["outputs"]["upload"]["value"]

@@ -1,6 +1,6 @@
-"""The whole suite runs on the deployed Python, and all files agree about supported versions.
+"""The whole suite runs on the deployed Python, and all files name the same supported versions.
 
-scripts/test-pythons does not run this folder on the oldest and the newest Python.
+scripts/test-pythons, which runs tests on the oldest and newest Python, leaves out this folder.
 """
 
 import re
@@ -22,7 +22,7 @@ def text(file: str) -> str:
 
 
 def deployed() -> str:
-    """The version that Terraform deploys, such as 3.12."""
+    """Return the Python version that Terraform deploys, such as 3.12."""
     runtimes = re.findall(r'runtime\s*=\s*"python(\d)(\d+)"', text("terraform/functions.tf"))
     assert len(runtimes) == 1
     return ".".join(runtimes[0])
@@ -33,7 +33,7 @@ def pyproject() -> Mapping[str, Any]:
 
 
 def supported() -> list[str]:
-    """The versions that the project supports, the oldest first."""
+    """Return the Python versions that the project supports, the oldest first."""
     wanted = SpecifierSet(pyproject()["project"]["requires-python"])
     return [f"3.{minor}" for minor in range(30) if wanted.contains(f"3.{minor}.1")]
 
@@ -43,7 +43,7 @@ def test_the_suite_runs_on_the_deployed_python() -> None:
     assert running == deployed(), f"PYTHON=python{deployed()} scripts/setup makes another .venv"
 
 
-def test_the_licences_are_those_of_the_deployed_python() -> None:
+def test_licences_are_collected_for_the_deployed_python() -> None:
     assert DEPLOYED["python_version"] == deployed()
 
 
@@ -65,7 +65,7 @@ def test_ci_also_runs_on_the_oldest_and_the_newest_python() -> None:
     assert "scripts/test-pythons" in text(".ci/run").splitlines()
 
 
-def test_the_checkers_target_the_oldest_python() -> None:
+def test_mypy_and_ruff_target_the_oldest_supported_python() -> None:
     oldest = supported()[0]
     tools = pyproject()["tool"]
     assert tools["mypy"]["python_version"] == oldest
@@ -73,7 +73,7 @@ def test_the_checkers_target_the_oldest_python() -> None:
 
 
 @pytest.mark.parametrize("lock", ["requirements.txt", "functions/requirements.txt"])
-def test_a_package_has_the_same_version_on_every_python(lock: str) -> None:
+def test_the_lock_has_one_version_of_each_package_for_every_python(lock: str) -> None:
     locked = Counter(re.findall(r"(?m)^([A-Za-z0-9_.-]+)==", text(lock)))
     assert locked
     assert {name for name, times in locked.items() if times > 1} == set()

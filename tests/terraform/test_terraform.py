@@ -1,4 +1,4 @@
-"""The infrastructure is valid, can be planned, and passes its own assertions."""
+"""The Terraform configuration is valid, can be planned, and passes its own assertions."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ from tests.terraform.conftest import missing
 from tests.terraform.offline import ENVIRONMENTS, ROOT, Deployment
 
 
-def test_files_are_formatted() -> None:
+def test_the_terraform_files_are_formatted() -> None:
     if shutil.which("terraform") is None:
         missing("terraform is not installed: https://developer.hashicorp.com/terraform/install")
     formatted = subprocess.run(
@@ -24,13 +24,15 @@ def test_files_are_formatted() -> None:
 
 
 @pytest.mark.parametrize("folder", [".", "bootstrap"])
-def test_every_attribute_and_reference_is_valid(deployment: Deployment, folder: str) -> None:
+def test_every_terraform_attribute_and_reference_is_valid(
+    deployment: Deployment, folder: str
+) -> None:
     validated = deployment.run("validate", at=folder)
     assert validated.returncode == 0, validated.stdout + validated.stderr
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_every_environment_can_be_planned(
+def test_terraform_can_plan_every_environment(
     plan_of: Callable[[str], dict[str, Any]], environment: str
 ) -> None:
     plan = plan_of(environment)
@@ -39,7 +41,7 @@ def test_every_environment_can_be_planned(
     assert actions <= {("create",), ("read",)}, "an empty project: nothing is changed or removed"
 
 
-def test_all_assertions_of_the_configuration_hold(deployment: Deployment) -> None:
+def test_all_terraform_assertions_hold(deployment: Deployment) -> None:
     tested = deployment.run("test")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     summary = re.search(r"(\d+) passed, 0 failed", tested.stdout)
@@ -54,26 +56,28 @@ def test_all_assertions_of_the_configuration_hold(deployment: Deployment) -> Non
         ("scheduler.tf", 'caller["scheduler"].email', 'caller["scheduler"].mail'),
     ],
 )
-def test_a_typo_is_not_valid(spoilt: Deployment, file: str, right: str, wrong: str) -> None:
+def test_terraform_validate_rejects_a_misspelt_attribute(
+    spoilt: Deployment, file: str, right: str, wrong: str
+) -> None:
     spoilt.write(f"terraform/{file}", right, wrong)
     assert spoilt.run("validate").returncode != 0
 
 
-def test_a_value_that_the_cloud_does_not_know_cannot_be_planned(spoilt: Deployment) -> None:
+def test_terraform_plan_rejects_a_value_that_the_cloud_does_not_know(spoilt: Deployment) -> None:
     spoilt.write("terraform/functions.tf", '"RETRY_POLICY_RETRY"', '"RETRY_POLICY_RETRI"')
     planned = spoilt.run("plan", "-var-file=environments/dev.tfvars")
     assert planned.returncode != 0
     assert "RETRY_POLICY_RETRI" in planned.stderr
 
 
-def test_a_violated_assertion_fails(spoilt: Deployment) -> None:
+def test_terraform_test_fails_on_a_violated_assertion(spoilt: Deployment) -> None:
     spoilt.write(
         "infra/deployment.json",
         '"trigger": "tasks",\n      "public": false',
         '"trigger": "tasks",\n      "public": true',
     )
     file = spoilt.terraform / "tests" / "access.tftest.hcl"
-    head, first, *_ = file.read_text().split("\nrun ")  # the first run is enough here
+    head, first, *_ = file.read_text().split("\nrun ")  # only the run that is violated
     file.write_text(f"{head}\nrun {first}")
     tested = spoilt.run("test", "-filter=tests/access.tftest.hcl")
     assert tested.returncode != 0
@@ -81,7 +85,7 @@ def test_a_violated_assertion_fails(spoilt: Deployment) -> None:
 
 
 def waits(plan: dict[str, Any]) -> str:
-    """The triggers that restart the wait for metrics."""
+    """Return the triggers that restart the wait of alert policies for metrics."""
     (wait,) = (
         change["change"]["after"]["triggers"]
         for change in plan["resource_changes"]
@@ -90,10 +94,10 @@ def waits(plan: dict[str, Any]) -> str:
     return str(wait)
 
 
-def test_alerts_wait_for_a_metric_that_is_new_or_has_a_new_label(
+def test_alert_policies_wait_until_new_metrics_and_labels_are_known(
     plan_of: Callable[[str], dict[str, Any]], spoilt: Deployment
 ) -> None:
-    """The API refuses an alert on a metric or label that Cloud Monitoring does not know yet."""
+    """The API refuses an alert policy on a metric or label that is still unknown to it."""
     plan = plan_of("dev")
     resources = plan["configuration"]["root_module"]["resources"]
     needs = {each["address"]: each.get("depends_on", []) for each in resources}

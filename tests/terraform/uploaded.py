@@ -1,4 +1,4 @@
-"""The unpacked archive with only the packages of its requirements.txt, as in the cloud."""
+"""Unpacks the built archive and installs only its requirements.txt, as the cloud does."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.terraform.offline import ROOT, build
 
 NO_SERVER = "127.0.0.1:9"
-"""The discard port: no server answers there."""
+"""An address without a server (the discard port)."""
 
 ENVIRONMENT: Mapping[str, str] = {
     "GOOGLE_CLOUD_PROJECT": "demo-lumimd",
@@ -42,12 +42,12 @@ class Uploaded:
     bin: Path
 
     def environment(self) -> dict[str, str]:
-        """Only the variables of a function: no path into the checkout."""
+        """Return only the environment variables of a function, without a path into the checkout."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return {**kept, **ENVIRONMENT}
 
     def python(self, code: str, *arguments: str) -> str:
-        """The output of a program, run in the folder of main.py."""
+        """Run a program in the folder of main.py, and return its output."""
         ran = subprocess.run(
             [str(self.bin / "python"), "-c", code, *arguments],
             cwd=self.source,
@@ -61,7 +61,7 @@ class Uploaded:
 
 
 def upload(folder: Path) -> Uploaded:
-    """Build the archive, unpack it and install exactly its requirements."""
+    """Build the archive into `folder`, unpack it, and install exactly its requirements."""
     archive = folder / "functions.zip"
     build(archive)
     source, venv = folder / "source", folder / "venv"

@@ -1,4 +1,4 @@
-"""Requests of the speech server's tests, through the real AssemblyAI SDK."""
+"""Helpers that call the speech server through the real AssemblyAI SDK."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from starlette.responses import Response
 from tests.support.speech_server import RunningServer
 
 AUDIO = "http://127.0.0.1:9/visits/u1/v1/audio.m4a?signature=secret"
-HOUR_S = 3600.0  # such a slow job never ends within a test
+HOUR_S = 3600.0  # a job with this delay never ends within a test
 
 
 @asynccontextmanager
@@ -50,7 +50,10 @@ async def listed(client: AsyncClient, **query: Any) -> ListTranscriptResponse:
 
 @dataclass
 class Receiver:
-    """A webhook endpoint: answers with `answers` in turn, then 200; records the requests."""
+    """A webhook endpoint that returns the status codes `answers` in turn, then 200.
+
+    It records the requests.
+    """
 
     answers: list[int] = field(default_factory=list)
     received: list[tuple[dict[str, str], Any]] = field(default_factory=list)

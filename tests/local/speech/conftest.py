@@ -1,4 +1,4 @@
-"""One server, one client and one webhook endpoint for a module; each test begins with a reset."""
+"""Fixtures: a server, a client and a webhook endpoint per module, reset before each test."""
 
 from collections.abc import AsyncIterator
 
@@ -32,7 +32,7 @@ async def connected(running: RunningServer) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def client(server: RunningServer, connected: AsyncClient) -> AsyncClient:
-    """Depends on `server`, so that every test begins with the reset."""
+    """The client of the module; through `server`, it depends on a reset before each test."""
     return connected
 
 

@@ -1,4 +1,4 @@
-"""The sample in the formats that phones and browsers record."""
+"""Converts the sample recording to the formats that phones and browsers record."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ CODECS = {
 
 
 def convert(source: Path, target: Path) -> Path:
-    """`source` in the format that the ending of `target` names, in mono."""
+    """Write `source` in mono, in the format of `target`'s file extension; return `target`."""
     codec, rate = CODECS[target.suffix.removeprefix(".")]
     with av.open(str(source)) as read, av.open(str(target), "w") as written:
         stream = written.add_stream(codec, rate=rate)

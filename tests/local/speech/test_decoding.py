@@ -1,4 +1,4 @@
-"""The local speech recognition opens recordings, and no file or URL named in an upload."""
+"""The local speech recognition decodes recordings, but opens no file or URL named in an upload."""
 
 from pathlib import Path
 
@@ -19,32 +19,34 @@ WINDOW = RATE // 50
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_measured_format_is_decoded(name: str, tmp_path: Path) -> None:
+def test_every_accepted_recording_format_is_decoded(name: str, tmp_path: Path) -> None:
     file = tmp_path / "audio"
     file.write_bytes(recorded(FORMATS[name]))
     assert len(decode(file)) / 16_000 == pytest.approx(12, abs=0.2)
 
 
-def test_samples_have_the_rate_and_type_of_the_engine() -> None:
+def test_decoded_samples_have_the_rate_and_type_that_the_engine_needs() -> None:
     assert numpy.array_equal(decode(SAMPLE), decode_audio(str(SAMPLE)))
 
 
 @pytest.mark.parametrize("ending", CODECS)
-def test_the_sample_sounds_the_same_in_every_format(ending: str, tmp_path: Path) -> None:
-    """So one real recognition of it speaks for all formats."""
+def test_the_sample_recording_decodes_to_the_same_sound_in_every_format(
+    ending: str, tmp_path: Path
+) -> None:
+    """So a real recognition of the sample in one format tests all formats."""
     sound = decode(convert(SAMPLE, tmp_path / f"visit.{ending}"))
     assert len(sound) == pytest.approx(len(decode(SAMPLE)), abs=RATE // 5)
     assert likeness(sound, decode(SAMPLE)) > 0.95
 
 
-def test_another_sound_is_not_taken_for_the_sample(tmp_path: Path) -> None:
+def test_the_likeness_check_rejects_another_sound(tmp_path: Path) -> None:
     sample = decode(SAMPLE)
     assert likeness(sample[::-1], sample) < 0.5
     assert likeness(numpy.roll(sample, 5 * RATE), sample) < 0.5
 
 
 def likeness(one: NDArray[numpy.float32], other: NDArray[numpy.float32]) -> float:
-    """Correlation of two spectrograms (20 ms, dB), at the best shift of up to 100 ms."""
+    """Return the correlation of two spectrograms (20 ms, dB) at the best shift up to 100 ms."""
     length = min(len(one), len(other)) // WINDOW * WINDOW
     first = spectrogram(one[:length])
     shifts = range(-5, 6)
@@ -61,7 +63,7 @@ def spectrogram(sound: NDArray[numpy.float32]) -> NDArray[numpy.float64]:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_text_file_with_names_of_other_files_is_no_audio(name: str, tmp_path: Path) -> None:
+def test_a_text_file_that_names_audio_files_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "secret.wav").write_bytes(tone(seconds=3))
     file = tmp_path / "audio"
     for content in (TEXTS[name], TEXTS[name].replace(b"/etc/hostname", b"secret.wav")):
@@ -70,7 +72,7 @@ def test_a_text_file_with_names_of_other_files_is_no_audio(name: str, tmp_path: 
             decode(file)
 
 
-def test_a_list_of_files_before_audio_frames_is_refused(tmp_path: Path) -> None:
+def test_a_file_list_followed_by_audio_frames_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret.wav").write_bytes(tone(seconds=3))
     file = tmp_path / "audio.mp3"
     file.write_bytes(b"ffconcat version 1.0\nfile secret.wav\n" + recorded(FORMATS["mp3"]))

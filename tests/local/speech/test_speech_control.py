@@ -1,4 +1,7 @@
-"""The control API: faults, the bill and a reset; the server never logs text of a visit."""
+"""The control API of the speech server sets faults, shows the bill and resets the server.
+
+The server never logs spoken words.
+"""
 
 import asyncio
 import subprocess
@@ -33,7 +36,7 @@ async def test_running_jobs_are_counted_with_their_cpu_time(server, client):
 
 
 class TestFaults:
-    async def test_requests_fail_the_scripted_number_of_times(self, server, client):
+    async def test_a_scripted_fault_fails_the_scripted_number_of_requests(self, server, client):
         server.script(
             Script(http=[HttpFault(route="submit", status=429, times=2, retry_after_s=7)])
         )
@@ -44,13 +47,13 @@ class TestFaults:
         await submitted(client)
         assert server.state.requests["submit"] == 3
 
-    async def test_a_request_with_a_lost_answer_still_submits(self, server, client):
+    async def test_a_submission_with_a_lost_response_still_creates_a_job(self, server, client):
         server.script(Script(http=[HttpFault(route="submit", status=504, after_work=True)]))
         with pytest.raises(TranscriptError):
             await submitted(client)
         assert len(server.state.book.all()) == 1
 
-    async def test_faults_affect_only_matching_jobs(self, server, client):
+    async def test_a_scripted_fault_affects_only_matching_jobs(self, server, client):
         mine = await submitted(client, "http://127.0.0.1:9/mine")
         other = await submitted(client, "http://127.0.0.1:9/other")
         server.script(Script(match="/mine", http=[HttpFault(route="get")]))
@@ -59,7 +62,7 @@ class TestFaults:
             await async_api.get_transcript(client.http_client, mine)
         await async_api.get_transcript(client.http_client, mine)
 
-    async def test_the_list_can_fail_too(self, server, client):
+    async def test_a_scripted_fault_can_fail_the_job_list(self, server, client):
         server.script(Script(match="any-job", http=[HttpFault(route="list", status=503)]))
         with pytest.raises(AssemblyAIError) as raised:
             await async_api.list_transcripts(client.http_client, None)
@@ -79,7 +82,7 @@ class TestControl:
         assert bill["chargedSeconds"] == 90
         assert bill["requests"] == {"submit": 3, "get": 3}
 
-    async def test_reset_deletes_all_state(self, server, client):
+    async def test_a_reset_of_the_speech_server_deletes_all_state(self, server, client):
         server.script(Script(delay_s=HOUR_S))
         job_id = await submitted(client)
         assert (await client.http_client.post("/_local/reset")).status_code == 200
@@ -87,20 +90,26 @@ class TestControl:
             await async_api.get_transcript(client.http_client, job_id)
         assert (await finished(server, client)).status == "completed"
 
-    async def test_scripts_arrive_by_http_and_misspelt_ones_are_refused(self, server, client):
+    async def test_the_control_api_accepts_scripts_and_refuses_misspelt_fields(
+        self, server, client
+    ):
         good = {"match": "/x", "error": "broken", "http": [{"route": "get", "times": 1}]}
         assert (await client.http_client.post("/_local/scripts", json=good)).status_code == 200
         for bad in ({"mach": "/x"}, {"http": [{"route": "put"}]}, {"hours": -1}):
             answer = await client.http_client.post("/_local/scripts", json=bad)
             assert answer.status_code == 422
 
-    async def test_the_job_list_has_deliveries_and_no_text(self, server, client, receiver):
+    async def test_the_job_list_of_the_control_api_has_webhook_deliveries_and_no_spoken_text(
+        self, server, client, receiver
+    ):
         done = await finished(server, client, webhook_url=receiver.url)
         (job,) = (await client.http_client.get("/_local/jobs")).json()["jobs"]
         assert job["deliveries"] == [{"copy": 1, "attempt": 1, "status": 200}]
         assert done.text not in str(job)
 
-    async def test_utterances_are_available_after_the_copy_was_deleted(self, server, client):
+    async def test_the_control_api_keeps_the_utterances_of_a_deleted_transcript(
+        self, server, client
+    ):
         done = await finished(server, client, speaker_labels=True)
         await async_api.delete_transcript(client.http_client, done.id)
         heard = (await client.http_client.get(f"/_local/jobs/{done.id}/heard")).json()
@@ -116,7 +125,7 @@ async def test_logs_contain_no_spoken_words_and_no_query_strings(server, client,
     assert "chest" not in caplog.text
 
 
-async def test_scripted_mode_starts_without_the_engine():
+async def test_the_server_in_scripted_mode_does_not_load_the_recognition_engine():
     program = (
         "import sys, infra.local.speech.__main__, infra.local.speech.scripted;"
         "print(sorted({'numpy', 'faster_whisper', 'av'} & sys.modules.keys()))"

@@ -1,4 +1,4 @@
-"""Failing jobs, and refused requests."""
+"""The speech server fails jobs and refuses requests, as AssemblyAI does."""
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ from tests.support.speech_server import scripted_server
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_silence_below_the_threshold_is_an_error(server, client):
+async def test_a_job_with_less_speech_than_its_threshold_ends_with_an_error(server, client):
     server.script(Script(silence=True))
     done = await finished(server, client, speech_threshold=0.5)
     assert done.error == (
@@ -22,7 +22,7 @@ async def test_silence_below_the_threshold_is_an_error(server, client):
     assert done.text is None
 
 
-async def test_silence_without_a_threshold_completes_empty(server, client):
+async def test_silence_without_a_speech_threshold_gives_an_empty_transcript(server, client):
     server.script(Script(silence=True))
     done = await finished(server, client, speaker_labels=True)
     assert (done.status, done.text, done.words, done.utterances) == ("completed", "", [], [])
@@ -49,7 +49,7 @@ async def test_uploaded_audio_is_fetched_from_the_server_itself():
     assert refused.error.startswith("File does not appear to contain audio.")
 
 
-async def test_an_unknown_id_answers_400_as_the_real_service_does(client):
+async def test_an_unknown_transcript_id_gives_400_as_in_the_real_service(client):
     with pytest.raises(TranscriptError, match="transcript id not found") as raised:
         await async_api.get_transcript(client.http_client, "unknown")
     assert raised.value.status_code == 400
@@ -66,7 +66,7 @@ async def test_an_unknown_id_answers_400_as_the_real_service_does(client):
         {"audio_url": AUDIO, "webhook_url": "localhost"},
     ],
 )
-async def test_a_bad_submission_answers_400(client, body):
+async def test_an_invalid_submission_gives_400(client, body):
     response = await client.http_client.post("/v2/transcript", json=body)
     assert response.status_code == 400
     assert response.json()["error"]
@@ -82,12 +82,12 @@ async def test_a_bad_submission_answers_400(client, body):
         ("POST", "/v2/upload"),
     ],
 )
-async def test_a_request_without_a_key_answers_401(server, method, path):
+async def test_a_request_without_an_api_key_gives_401(server, method, path):
     async with httpx.AsyncClient(base_url=server.url) as anonymous:
         assert (await anonymous.request(method, path)).status_code == 401
 
 
-async def test_every_field_the_sdk_can_send_is_known():
+async def test_the_server_knows_every_field_that_the_sdk_can_send():
     fields = RawTranscriptionConfig.model_fields.items()
     names = {field.alias or name for name, field in fields}
     # The SDK keeps this result among the options and never sends it.

@@ -1,4 +1,4 @@
-"""Jobs and their transcripts."""
+"""The speech server runs jobs and returns their transcripts."""
 
 import pytest
 from assemblyai.prerecorded.v2 import async_api
@@ -9,7 +9,7 @@ from tests.local.speech.client import HOUR_S, finished, submitted
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_visit_comes_back_with_two_speakers(server, client):
+async def test_the_transcript_of_a_job_has_two_speakers(server, client):
     done = await finished(server, client, speaker_labels=True, language_detection=True)
     assert done.status == "completed"
     assert done.utterances is not None
@@ -31,14 +31,14 @@ async def test_without_speaker_labels_there_are_no_utterances(server, client):
     assert done.language_code == "en_us"
 
 
-async def test_jobs_beyond_the_concurrency_wait_in_the_queue(server, client):
+async def test_jobs_beyond_the_concurrency_limit_are_queued(server, client):
     server.script(Script(delay_s=HOUR_S))
     ids = [await submitted(client) for _ in range(3)]
     states = [await async_api.get_transcript(client.http_client, each) for each in ids]
     assert [state.status for state in states] == ["processing", "processing", "queued"]
 
 
-async def test_a_script_decides_only_matching_submissions(server, client):
+async def test_a_script_applies_only_to_matching_submissions(server, client):
     line = SpokenLine(speaker="B", text="Take it daily.", start=500, end=2000, confidence=0.5)
     server.script(Script(match="/v7/", utterances=[line]))
     other = await finished(server, client, speaker_labels=True)
@@ -52,7 +52,7 @@ async def test_a_script_decides_only_matching_submissions(server, client):
     assert mine.confidence == 0.5
 
 
-async def test_ten_hours_are_numbered_lines_in_order(server, client):
+async def test_a_scripted_ten_hour_transcript_has_numbered_lines_in_order(server, client):
     server.script(Script(hours=10))
     done = await finished(server, client, speaker_labels=True)
     assert done.audio_duration == pytest.approx(36_000, abs=30)
@@ -62,7 +62,7 @@ async def test_ten_hours_are_numbered_lines_in_order(server, client):
     assert len(numbers) > 4000
 
 
-async def test_a_script_with_times_is_used_up(server, client):
+async def test_a_script_with_times_one_applies_to_one_submission(server, client):
     server.script(Script(error="broken", times=1))
     first = await finished(server, client)
     second = await finished(server, client)

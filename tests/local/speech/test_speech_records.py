@@ -1,4 +1,4 @@
-"""The list of transcripts, and their deletion."""
+"""The speech server lists transcripts and deletes them, as AssemblyAI does."""
 
 import pytest
 from assemblyai.prerecorded.v2 import async_api
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class TestList:
-    async def test_pages_go_from_newest_to_oldest_and_back(self, server, client):
+    async def test_the_list_pages_from_newest_to_oldest_and_back(self, server, client):
         ids = [await submitted(client) for _ in range(5)]
         first = await listed(client, limit=2)
         second = await listed(client, limit=2, before_id=ids[3])
@@ -24,7 +24,7 @@ class TestList:
         assert f"after_id={ids[2]}" in (second.page_details.next_url or "")
         assert last.page_details.prev_url is None
 
-    async def test_it_filters_by_status_and_day(self, server, client):
+    async def test_the_list_filters_by_status_and_day(self, server, client):
         server.script(Script(match="/bad", error="broken"))
         good = await submitted(client)
         bad = await submitted(client, "http://127.0.0.1:9/bad")
@@ -34,7 +34,7 @@ class TestList:
         assert len((await listed(client, created_on=today)).transcripts) == 2
         assert (await listed(client, created_on="2001-01-01")).transcripts == []
 
-    async def test_items_have_the_audio_url_and_the_error(self, server, client):
+    async def test_list_items_have_the_audio_url_and_the_error(self, server, client):
         server.script(Script(error="broken"))
         done = await finished(server, client)
         (item,) = (await listed(client)).transcripts
@@ -43,7 +43,7 @@ class TestList:
 
 
 class TestDelete:
-    async def test_the_data_is_gone_and_the_record_stays(self, server, client):
+    async def test_a_deleted_transcript_loses_its_text_and_stays_in_the_list(self, server, client):
         done = await finished(server, client, speaker_labels=True)
         await async_api.delete_transcript(client.http_client, done.id)
         left = await async_api.get_transcript(client.http_client, done.id)
