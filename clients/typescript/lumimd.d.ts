@@ -18,11 +18,11 @@ export type Role = "clinician" | "patient" | "unknown";
 /**
  * The status of a visit for its owner.
  *
- * `partial`: the transcript is safe, and there is no summary.
+ * `partial` means that the transcript is stored, and that there is no summary.
  */
 export type Status = "processing" | "completed" | "partial" | "failed" | "cancelled" | "expired";
 /**
- * The steps of the work, in their order.
+ * The steps of the work on a visit, in the order of the work.
  */
 export type Step =
   | "waiting_for_audio"
@@ -35,7 +35,7 @@ export type Step =
   | "provisional"
   | "completed";
 /**
- * Failures of a visit. `retryable`: another try of the same recording may succeed.
+ * Failures of a visit. `retryable` means that another try of the same recording may succeed.
  */
 export type ErrorCode =
   | "audio_empty"
@@ -62,7 +62,7 @@ export type ErrorCode =
  */
 export type Stage = "submission" | "transcription" | "summary";
 /**
- * The kind of recording, which selects the analysis after the transcript.
+ * The kind of a recording, which selects the analysis after transcription.
  */
 export type VisitKind = "visit";
 
@@ -78,11 +78,11 @@ export interface Documents {
   "visits/{visitId}": Visit;
 }
 /**
- * An action item for the patient. The owner may edit it afterwards.
+ * An action item for the patient. The owner of the visit may edit it.
  *
- * `due` is in the words of the visit; `due_date` is a day that the owner has chosen. An item of a
- * summary has its original text in `extracted_text`, and in `said` a hash of the spoken words that
- * it cites: another summary finds the item by them (`owners_work.py`).
+ * `due` quotes the words of the visit; `due_date` is a day that the owner has chosen. An item of a
+ * summary keeps its original text in `extracted_text`, and in `said` a hash of the spoken words
+ * that it cites. A later summary finds the item by these two fields (`owners_work.py`).
  */
 export interface Action {
   actionId: string;
@@ -98,11 +98,11 @@ export interface Action {
   createdAt: Timestamp;
 }
 /**
- * The receipt of a deletion, which continues at `wake_at` until it is complete.
+ * The deletion receipt of a visit; the deletion continues at `wake_at` until it is complete.
  *
- * Only the receipt remains of the visit: ids and counts. At `settled_at` every worker on the visit
- * has certainly stopped (quiescence). `counts` are the deleted documents, recordings, tasks and
- * copies at the provider.
+ * Only the deletion receipt, with ids and counts, remains of the visit. At `settled_at` every
+ * worker on the visit has certainly stopped. `counts` are the numbers of deleted documents,
+ * recordings, tasks and copies at the provider.
  */
 export interface Deletion {
   visitId: string;
@@ -114,7 +114,7 @@ export interface Deletion {
   };
 }
 /**
- * One line of the timeline of a visit: codes only, no words of the visit.
+ * One entry in the history of a visit, with codes only and without words of the visit.
  */
 export interface HistoryEntry {
   position: number;
@@ -138,17 +138,17 @@ export interface Profile {
   } | null;
 }
 /**
- * A run of utterances that is stored as one document.
+ * Consecutive utterances that are stored as one document.
  */
 export interface TranscriptPage {
   page: number;
   utterances: Utterance[];
 }
 /**
- * Uninterrupted speech of one speaker.
+ * A passage that one speaker says without interruption.
  *
- * `id` is unique in the transcript, and evidence refers to it. `start_ms` and `end_ms` count from
- * the start of the recording; `confidence` is the recognizer's, from 0 to 1.
+ * `id` is unique in the transcript, and evidence refers to the `id`. `start_ms` and `end_ms` count
+ * from the start of the recording; `confidence` is the confidence of the recognizer, from 0 to 1.
  */
 export interface Utterance {
   id: string;
@@ -229,7 +229,7 @@ export interface ProcessingError {
   retryable: boolean;
 }
 /**
- * One generation of a recording, with its measured length and, if known, its size.
+ * One generation of a recording, with its length and size where they are known.
  */
 export interface Audio {
   bucket: string;
@@ -252,11 +252,12 @@ export interface Transcription {
   pages?: number;
 }
 /**
- * The cost of the visit so far, over all its attempts, in the units of the providers' bills.
+ * The cost of all attempts of the visit so far, in the units of the providers' bills.
  *
- * `orders` are jobs that the provider accepted, `summaries` answers of the model, good and bad.
- * Up to `summaries_unsettled` more answers may have been paid: their workers crashed, or the
- * answers were lost on the way. `jobs` are the newest jobs, so that each counts once.
+ * `orders` counts the jobs that the provider accepted, `summaries` the responses of the model,
+ * good and bad. Up to `summaries_unsettled` more responses may have been paid: their workers
+ * crashed, or the responses were lost on the way. `jobs` lists the newest jobs, so that each job
+ * counts once.
  */
 export interface Ledger {
   audioSeconds?: number;
@@ -266,7 +267,7 @@ export interface Ledger {
   jobs?: LedgerJob[];
 }
 /**
- * A job at the provider, charged for `seconds` of audio; None: not charged so far.
+ * A job at the provider, charged for `seconds` of audio; None means not charged so far.
  */
 export interface LedgerJob {
   transcriptId: string;
@@ -281,15 +282,15 @@ export interface Timings {
   processingTimeMs?: number | null;
 }
 /**
- * The patient agreed to the processing of the recording.
+ * The patient's consent to the processing of the recording.
  */
 export interface Consent {
   givenAt: Timestamp;
 }
 /**
- * A file in the transcript: its audio, its job, and its number of `utterances` over `seconds`.
+ * A file in the transcript: its audio, its job, its number of `utterances`, and its `seconds`.
  *
- * Takes are in the order of their upload, which `order` keeps when a file is replaced.
+ * `order` keeps takes in the order of their upload, even if a file is replaced later.
  */
 export interface Take {
   audio: Audio;
@@ -299,7 +300,7 @@ export interface Take {
   order: number;
 }
 /**
- * A file that brought no transcript, with a reason from the closed list.
+ * A file that brought no transcript, with a code and a sentence from the closed list.
  */
 export interface RefusedTake {
   storagePath: string;
@@ -367,7 +368,7 @@ export interface Medication {
   frequency: string | null;
 }
 /**
- * The fields of an action item that its owner may change, alone or together.
+ * The fields of an action item that its owner may change, in any combination.
  */
 export interface ActionChange {
   text?: string;
@@ -375,9 +376,9 @@ export interface ActionChange {
   completed?: boolean;
 }
 /**
- * A visit as its owner creates it, before there is a recording.
+ * A new visit as its owner writes it, before the recording is uploaded.
  *
- * Other fields have their defaults until the recording arrives.
+ * All other fields have their defaults until the recording arrives.
  */
 export interface NewVisit {
   visitId: string;
@@ -392,13 +393,13 @@ export interface NewVisit {
   updatedAt: FieldValue;
 }
 /**
- * The patient agreed to the processing of the recording, at the instant of this write.
+ * The patient agrees to the processing of the recording at the time of this write.
  */
 export interface ConsentGiven {
   givenAt: FieldValue;
 }
 /**
- * The fields of a visit that its owner may change, alone or together.
+ * The fields of a visit that its owner may change, in any combination.
  */
 export interface VisitChange {
   title?: string | null;
