@@ -15,7 +15,7 @@ pytestmark = pytest.mark.stack
 
 # With this seed the ten kills hit each of the seven processes. The test does not wait until the
 # lease of a killed worker expires (up to 195 s), so a visit with a wake-up may be unfinished.
-SMALL = Settings(visits=20, seed=45, kills=10, patience_s=20, webhook_retry_s=2)
+SMALL = Settings(visits=20, seed=45, kills=10, patience_s=60, webhook_retry_s=2)
 OVERDUE = timedelta(seconds=30)
 
 
