@@ -38,7 +38,7 @@ class FirestoreReader:
     def __init__(self) -> None:
         self._listener = firestore.Client(project=PROJECT)
         self._reader = firestore.AsyncClient(project=PROJECT)
-        self.store: VisitStore = VisitStore(FirestoreDatabase(self._reader))
+        self.store: VisitStore = VisitStore(FirestoreDatabase(lambda: self._reader))
 
     async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
         """Yield the current visit, and then the visit after every change."""

@@ -8,7 +8,6 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +17,6 @@ from functions_framework.aio import create_asgi_app
 from infra.local.stack import ENTRY_POINTS, ROOT, Plan
 from infra.local.supervision.ports import LOOPBACK
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.database import MemoryDatabase
 from lumimd.runtime import services as runtime_services
 from lumimd.runtime.api import ApiCloudServices
 from lumimd.runtime.settings import read
@@ -37,19 +35,6 @@ class FunctionsFailed(Exception):
         super().__init__(f"The functions do not start: {kind}: {error} ({where[0]}:{where[1]})")
 
 
-class MemoryStoreServices(ApiCloudServices):
-    """The services as in the cloud, but with all stores in the memory of this process."""
-
-    @cached_property
-    def store(self) -> MemoryVisitStore:
-        """The store with the visits in the memory of this process."""
-        return MemoryVisitStore()
-
-    @cached_property
-    def _database(self) -> MemoryDatabase:
-        return self.store.database
-
-
 @asynccontextmanager
 async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryVisitStore]:
     """Serve every entry point at /NAME on one port, with logs in functions.log in `run_dir`.
@@ -57,7 +42,7 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
     Raises:
         FunctionsFailed: the functions cannot be loaded.
     """
-    services, apps = _loaded()
+    visits, apps = _loaded()
 
     async def dispatch(scope: Any, receive: Any, send: Any) -> None:
         name = scope["path"].split("/")[1]
@@ -81,21 +66,21 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
         try:
             while not server.started and not serving.done():  # noqa: ASYNC110  # no event
                 await asyncio.sleep(0.01)
-            yield services.store
+            yield visits
         finally:
             server.should_exit = True
             await serving
             logs.configure()
 
 
-def _loaded() -> tuple[MemoryStoreServices, dict[str, Any]]:
-    """Load the functions: return the services, and the app of each entry point."""
+def _loaded() -> tuple[MemoryVisitStore, dict[str, Any]]:
+    """Load the functions: return the visits, and the app of each entry point."""
     source = str(ROOT / "functions" / "main.py")
     create: Any = create_asgi_app  # has no types
     try:
-        services = MemoryStoreServices(read())
-        runtime_services.install(services)
-        return services, {name: create(name, source) for name in ENTRY_POINTS}
+        visits = MemoryVisitStore()
+        runtime_services.install(ApiCloudServices(read(), visits.database))
+        return visits, {name: create(name, source) for name in ENTRY_POINTS}
     except (Exception, SystemExit) as error:  # the import may raise any error
         raise FunctionsFailed(error) from error
 

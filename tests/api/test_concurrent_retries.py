@@ -27,7 +27,7 @@ async def api(
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     assert services.owner_queries  # the profiles stay in memory
-    services.store = VisitStore(FirestoreDatabase(client))  # type: ignore[assignment]
+    services.store = VisitStore(FirestoreDatabase(lambda: client))  # type: ignore[assignment]
     yield api_over(services)
     client.close()
 

@@ -55,7 +55,7 @@ async def takes_per_second(cap: int) -> tuple[float, int]:
     from google.cloud import firestore
 
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    documents = KeyedDocuments(FirestoreDatabase(client), PERMITS, Shard)
+    documents = KeyedDocuments(FirestoreDatabase(lambda: client), PERMITS, Shard)
 
     async def taker(name: int) -> int:
         semaphore = Semaphore(documents, Cap.of(cap), ManualClock(START))

@@ -47,7 +47,7 @@ async def test_a_visit_created_by_a_client_is_processed_and_keeps_the_owners_fie
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     document = client.document("visits/visit-1")
     await document.create({**created, "createdAt": firestore.SERVER_TIMESTAMP})
-    store = VisitStore(FirestoreDatabase(client))
+    store = VisitStore(FirestoreDatabase(lambda: client))
     read = await store.get("visit-1")
     assert read
     assert (read.visit.status, read.visit.processing_status) == (

@@ -30,7 +30,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
         # A new project name gives the test an empty database.
         client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield FirestoreDatabase(client)
+    yield FirestoreDatabase(lambda: client)
     client.close()
 
 

@@ -53,7 +53,7 @@ async def stores(
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    database = FirestoreDatabase(client)
+    database = FirestoreDatabase(lambda: client)
     yield Stores(
         VisitStore(database),
         Deletions(database),

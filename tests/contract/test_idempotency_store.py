@@ -25,7 +25,7 @@ async def store(
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield IdempotencyStore(FirestoreDatabase(client))
+    yield IdempotencyStore(FirestoreDatabase(lambda: client))
     client.close()
 
 

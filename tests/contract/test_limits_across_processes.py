@@ -36,7 +36,7 @@ async def _calls(project: str, burst: int, together: bool) -> list[str]:
     policy = Policy(tokens=10, per=timedelta(minutes=1), burst=burst)
     many = Policy(tokens=10, per=timedelta(minutes=1), burst=1_000)
     limits = Limits(
-        KeyedDocuments(FirestoreDatabase(client), RATE_LIMITS, Bucket),
+        KeyedDocuments(FirestoreDatabase(lambda: client), RATE_LIMITS, Bucket),
         ManualClock(NOW),
         lambda: uuid.uuid4().hex,
         {Limited.EXPENSIVE: {Tier.FREE: many if together else policy}},

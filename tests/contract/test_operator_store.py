@@ -67,7 +67,7 @@ async def both(
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    database = FirestoreDatabase(client)
+    database = FirestoreDatabase(lambda: client)
     yield Both(
         VisitStore(database),
         OperatorStore(database),

@@ -49,7 +49,7 @@ async def data(
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     # A new project name gives the test an empty database.
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    database = FirestoreDatabase(client)
+    database = FirestoreDatabase(lambda: client)
 
     async def write(path: str, document: dict[str, Any]) -> None:
         await client.document(path).set(document)

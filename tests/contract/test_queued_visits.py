@@ -27,7 +27,7 @@ def queue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    database = FirestoreDatabase(client)
+    database = FirestoreDatabase(lambda: client)
     yield (
         VisitStore(database),
         QueuedVisits(database),

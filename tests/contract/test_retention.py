@@ -41,7 +41,7 @@ async def services(
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    database = FirestoreDatabase(client)
+    database = FirestoreDatabase(lambda: client)
     documents: list[tuple[str, dict[str, Any]]] = []
     for number in range(VISITS):
         visit = visit_of("user-1", f"v{number:04d}", minutes=number)

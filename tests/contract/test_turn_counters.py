@@ -33,7 +33,7 @@ def turn_counters(
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield TurnCounters(FirestoreDatabase(client))
+    yield TurnCounters(FirestoreDatabase(lambda: client))
     client.close()
 
 

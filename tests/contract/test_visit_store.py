@@ -44,7 +44,7 @@ async def store(
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     # A new project name gives the test an empty database.
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield VisitStore(FirestoreDatabase(client))
+    yield VisitStore(FirestoreDatabase(lambda: client))
     client.close()
 
 

@@ -59,10 +59,10 @@ class Rehearsal:
         self.client = firestore.AsyncClient(project=self.project)
         self.services = OperatedServices(policy=Policy(bucket="recordings", requires_consent=False))
         assert self.services.admission  # admission stays in memory and has a permit for every visit
-        self.services.store = VisitStore(FirestoreDatabase(self.client))  # type: ignore[assignment]
-        self.services.deletions = Deletions(FirestoreDatabase(self.client))  # type: ignore[assignment]
-        self.services.retention_queries = RetentionQueries(FirestoreDatabase(self.client))  # type: ignore[assignment]
-        self.services.__dict__["operators"] = OperatorStore(FirestoreDatabase(self.client))
+        self.services.store = VisitStore(FirestoreDatabase(lambda: self.client))  # type: ignore[assignment]
+        self.services.deletions = Deletions(FirestoreDatabase(lambda: self.client))  # type: ignore[assignment]
+        self.services.retention_queries = RetentionQueries(FirestoreDatabase(lambda: self.client))  # type: ignore[assignment]
+        self.services.__dict__["operators"] = OperatorStore(FirestoreDatabase(lambda: self.client))
         self.services.queues = MemoryQueues("summaries")
         self.services.schedules = MemorySchedules("wake-due-visits", "enforce-retention")
         self.beside: firestore.AsyncClient | None = None

@@ -92,7 +92,7 @@ async def test_visits_of_the_present_schema_version_are_completed_in_firestore(
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    database = FirestoreDatabase(client)
+    database = FirestoreDatabase(lambda: client)
     saved = Saved.read(DOCUMENTS / f"schema-{SCHEMA_VERSION}" / f"{state}.json")
     for path, stored in saved.documents.items():
         await client.document(path).set(instants(stored))

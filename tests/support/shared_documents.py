@@ -45,7 +45,7 @@ def documents_of(
         environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
         # A new project is an empty database.
         client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield KeyedDocuments(FirestoreDatabase(client), collection, kind)
+    yield KeyedDocuments(FirestoreDatabase(lambda: client), collection, kind)
     client.close()
 
 

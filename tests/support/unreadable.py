@@ -69,7 +69,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
         client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-        database = FirestoreDatabase(client)
+        database = FirestoreDatabase(lambda: client)
 
     async def write(path: str, document: Stored) -> None:
         await client.document(path).set(document)

@@ -138,8 +138,8 @@ def client() -> firestore.AsyncClient:
 
 def store_of(adapter: type, client: firestore.AsyncClient) -> Any:
     if adapter is KeyedDocuments:
-        return KeyedDocuments(FirestoreDatabase(client), "ops/limits/buckets", DeadLetter)
-    return adapter(FirestoreDatabase(client))
+        return KeyedDocuments(FirestoreDatabase(lambda: client), "ops/limits/buckets", DeadLetter)
+    return adapter(FirestoreDatabase(lambda: client))
 
 
 @pytest.mark.parametrize(("adapter", "ask"), QUESTIONS)

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, cast
 
+from lumimd.ports.database import Database
 from lumimd.ports.health_check import Check
 from lumimd.ports.service_controls import QueueControl, ScheduleControl
 from lumimd.ports.tokens import Tokens
 from lumimd.ports.uploads import Uploads
 from lumimd.runtime import services
 from lumimd.runtime.checks import provider_checks, service_checks
-from lumimd.runtime.settings import deployment
+from lumimd.runtime.settings import Deployment, deployment
 from lumimd.stores.idempotency_store import IdempotencyStore
 from lumimd.stores.operator_store import OperatorStore
 from lumimd.stores.owner_queries import OwnerQueries
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 class ApiCloudServices(services.CloudServices):
     """The services that the API and the operators' CLI need besides those of the pipeline."""
 
-    @cached_property
-    def operators(self) -> OperatorStore:
-        """The operators' queries in Firestore, over the same connection as the visits."""
-        return OperatorStore(self._database)
+    def __init__(self, deployment: Deployment, database: Database | None = None) -> None:
+        super().__init__(deployment, database)
+        self.operators = OperatorStore(self._database)
+        self.owner_queries = OwnerQueries(self._database)
+        self.idempotency = IdempotencyStore(self._database)
 
     @cached_property
     def queues(self) -> QueueControl:
@@ -65,16 +67,6 @@ class ApiCloudServices(services.CloudServices):
         from lumimd.adapters.google.auth import FirebaseTokens, firebase_app
 
         return FirebaseTokens(firebase_app(self._settings.google_cloud_project), self.clock)
-
-    @cached_property
-    def owner_queries(self) -> OwnerQueries:
-        """The owners' queries in Firestore, over the same connection as the visits."""
-        return OwnerQueries(self._database)
-
-    @cached_property
-    def idempotency(self) -> IdempotencyStore:
-        """The idempotency keys in the database."""
-        return IdempotencyStore(self._database)
 
     @cached_property
     def uploads(self) -> Uploads:

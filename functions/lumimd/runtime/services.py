@@ -58,10 +58,19 @@ class SystemClock:
 class CloudServices:
     """The services of the pipeline: adapters of Google Cloud and of the chosen providers."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, database: Database | None = None) -> None:
+        """`database` replaces Firestore: the local stack without Java has one in memory."""
         self._settings: Final = deployment.settings
         self._deployment: Final = deployment
+        self._database: Final = database or _firestore(self._settings.google_cloud_project)
         self.clock: Clock = SystemClock()
+        self.store = VisitStore(self._database)
+        self.deletions = Deletions(self._database)
+        self.retention_queries = RetentionQueries(self._database)
+        self.visit_counts = VisitCounts(self._database)
+        self.breakers: SharedDocuments[Breaker] = self._shared(OPS, Breaker)
+        self.flag_documents: SharedDocuments[Flags] = self._shared(OPS, Flags)
+        self.flags = SharedFlags(self.flag_documents, self.clock)
 
     def new_id(self) -> str:
         """Return a random id."""
@@ -75,26 +84,6 @@ class CloudServices:
         return shutdown
 
     @cached_property
-    def store(self) -> VisitStore:
-        """The visits of the database."""
-        return VisitStore(self._database)
-
-    @cached_property
-    def deletions(self) -> Deletions:
-        """The deletion receipts in the database."""
-        return Deletions(self._database)
-
-    @cached_property
-    def retention_queries(self) -> RetentionQueries:
-        """The queries of retention over the database."""
-        return RetentionQueries(self._database)
-
-    @cached_property
-    def visit_counts(self) -> VisitCounts:
-        """The counts of visits in the database."""
-        return VisitCounts(self._database)
-
-    @cached_property
     def policy(self) -> Policy:
         """The policy from the settings."""
         days = self._settings.transcript_retention_days
@@ -106,11 +95,6 @@ class CloudServices:
             audio_retention=timedelta(days=self._settings.audio_retention_days),
             transcript_retention=timedelta(days=days) if days else None,
         )
-
-    @cached_property
-    def breakers(self) -> SharedDocuments[Breaker]:
-        """The documents of the circuit breakers."""
-        return KeyedDocuments(self._database, OPS, Breaker)
 
     @cached_property
     def tasks(self) -> TaskQueue:
@@ -170,36 +154,21 @@ class CloudServices:
 
         permits = self._settings.transcription_concurrency
         cap = Cap.of(permits or self._deployment.transcription.concurrency)
-        hours = self.shared_documents(HOURLY_ORDERS, Orders)
+        hours = self._shared(HOURLY_ORDERS, Orders)
         return Admission(
-            Semaphore(self.shared_documents(PERMITS, Shard), cap, self.clock),
-            self.shared_documents(OPS, QueueState),
-            self.turn_counters,
-            self.queued_visits,
-            TierQuota(self.limits, self.tiers),
+            Semaphore(self._shared(PERMITS, Shard), cap, self.clock),
+            self._shared(OPS, QueueState),
+            TurnCounters(self._database),
+            QueuedVisits(self._database),
+            TierQuota(self.limits, Tiers(self._database, self._settings.default_tier)),
             self.clock,
             HourlyCap(self.flags, hours, self.clock, self.pseudonyms),
         )
 
     @cached_property
-    def queued_visits(self) -> QueuedVisits:
-        """The queued visits of the database."""
-        return QueuedVisits(self._database)
-
-    @cached_property
-    def turn_counters(self) -> TurnCounters:
-        """The turn counters of the database."""
-        return TurnCounters(self._database)
-
-    @cached_property
-    def tiers(self) -> Tiers:
-        """The tiers of users in the database."""
-        return Tiers(self._database, self._settings.default_tier)
-
-    @cached_property
     def limits(self) -> Limits:
         """The rate limits of users: token buckets in shared documents."""
-        buckets = self.shared_documents(RATE_LIMITS, Bucket)
+        buckets = self._shared(RATE_LIMITS, Bucket)
         return Limits(buckets, self.clock, self.new_id, pseudonyms=self.pseudonyms)
 
     @cached_property
@@ -207,29 +176,8 @@ class CloudServices:
         """The pseudonyms of users, keyed with a secret that is not in the store."""
         return Pseudonyms(self._settings.webhook_secret.get_secret_value())
 
-    @cached_property
-    def flags(self) -> SharedFlags:
-        """The feature flags, as this instance last read them."""
-        return SharedFlags(self.flag_documents, self.clock)
-
-    @property
-    def flag_documents(self) -> SharedDocuments[Flags]:
-        """The documents that `flags` reads."""
-        return self.shared_documents(OPS, Flags)
-
-    def shared_documents(self, collection: str, kind: type[D]) -> SharedDocuments[D]:
-        """Return the documents of one kind, which all instances share."""
+    def _shared(self, collection: str, kind: type[D]) -> SharedDocuments[D]:
         return KeyedDocuments(self._database, collection, kind)
-
-    @cached_property
-    def _database(self) -> Database:
-        """The database in Firestore; the SDK itself reads FIRESTORE_EMULATOR_HOST."""
-        from google.cloud import firestore
-
-        from lumimd.adapters.firestore.database import FirestoreDatabase
-
-        client = firestore.AsyncClient(project=self._settings.google_cloud_project)
-        return FirestoreDatabase(client)
 
     @cached_property
     def _breakers(self) -> dict[Stage, tuple[CircuitBreaker, ...]]:
@@ -248,6 +196,15 @@ class CloudServices:
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
         """Return the error that a call would get now, or None."""
         return await first_refusal(self._breakers[stage], unanswered_since)
+
+
+def _firestore(project: str) -> Database:
+    """Return the database; the SDK itself reads FIRESTORE_EMULATOR_HOST at the first call."""
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore.database import FirestoreDatabase
+
+    return FirestoreDatabase(lambda: firestore.AsyncClient(project=project))
 
 
 _installed: list[Services] = []

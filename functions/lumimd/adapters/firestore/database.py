@@ -1,6 +1,7 @@
 """The document database on Cloud Firestore."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from google.api_core import exceptions as api
@@ -32,8 +33,12 @@ class FirestoreDatabase:
     A write has the version that was read as its precondition.
     """
 
-    def __init__(self, client: firestore.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, make_client: Callable[[], firestore.AsyncClient]) -> None:
+        self._make_client = make_client
+
+    @cached_property
+    def _client(self) -> firestore.AsyncClient:
+        return self._make_client()
 
     async def get(self, path: str, *fields: str) -> Snapshot | None:
         reference = self._client.document(path)
