@@ -28,7 +28,7 @@ from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator, OperatorServices
 from lumimd.policies.flags import KEY, PER_USER, Flags, OrderCap, Setting, Switch
 from lumimd.policies.keeping import FLAGS_KEPT_FOR
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
 
 UNCAPPED: Final = OrderCap()

@@ -24,7 +24,7 @@ from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.domain.paths import PERMITS
 from lumimd.policies.permits import Cap, Shard
 from lumimd.policies.priorities import Priority
-from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from tests.support.servers import running
 from tests.support.services import START
 from tests.support.shared_documents import Troubled
@@ -55,7 +55,7 @@ async def takes_per_second(cap: int) -> tuple[float, int]:
     from google.cloud import firestore
 
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    documents = KeyedDocuments(FirestoreDatabase(lambda: client), PERMITS, Shard)
+    documents = SharedDocuments(FirestoreDatabase(lambda: client), PERMITS, Shard)
 
     async def taker(name: int) -> int:
         semaphore = Semaphore(documents, Cap.of(cap), ManualClock(START))

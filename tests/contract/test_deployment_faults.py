@@ -18,7 +18,7 @@ from lumimd.domain.visit import Stage, Status, Visit
 from lumimd.pipeline import accept, collect, recover
 from lumimd.policies import breaker, retry
 from lumimd.policies.breaker import Breaker
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from tests.support.assemblyai_provider import DONE, RUNNING, Provider, refusing
 from tests.support.services import CountingSummarizer, MemoryServices, transcribed
 from tests.support.shared_documents import in_memory

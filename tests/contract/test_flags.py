@@ -13,7 +13,7 @@ from lumimd.domain.errors import Transient
 from lumimd.domain.paths import OPS
 from lumimd.policies.flags import KEY, Flags, Setting, Switch
 from lumimd.policies.keeping import FLAGS_KEPT_FOR
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE, Troubled, documents_of
 

@@ -16,7 +16,7 @@ from lumimd.coordination.rate_limits import Limits, TooMany
 from lumimd.domain.paths import RATE_LIMITS
 from lumimd.policies.tiers import Limited, OfAllUsers, Tier
 from lumimd.policies.token_bucket import Bucket, Policy
-from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 
 PROCESSES, CALLS = 4, 25
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -36,7 +36,7 @@ async def _calls(project: str, burst: int, together: bool) -> list[str]:
     policy = Policy(tokens=10, per=timedelta(minutes=1), burst=burst)
     many = Policy(tokens=10, per=timedelta(minutes=1), burst=1_000)
     limits = Limits(
-        KeyedDocuments(FirestoreDatabase(lambda: client), RATE_LIMITS, Bucket),
+        SharedDocuments(FirestoreDatabase(lambda: client), RATE_LIMITS, Bucket),
         ManualClock(NOW),
         lambda: uuid.uuid4().hex,
         {Limited.EXPENSIVE: {Tier.FREE: many if together else policy}},

@@ -11,7 +11,7 @@ from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.domain.paths import PERMITS
 from lumimd.policies.permits import Cap, Shard
 from lumimd.policies.priorities import Priority
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE, documents_of
 

@@ -13,7 +13,7 @@ from lumimd.policies.breaker import Breaker, Reason, State, key_of
 from lumimd.policies.permits import Permit, Shard
 from lumimd.policies.priorities import Priority, QueueState, first_turn
 from lumimd.policies.token_bucket import Bucket
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE, documents_of
 

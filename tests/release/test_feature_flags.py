@@ -11,7 +11,7 @@ from lumimd.coordination.flags import SharedFlags
 from lumimd.operations.operator import Operator
 from lumimd.policies.flags import KEY, Flags, Setting, Switch
 from lumimd.stores.operator_store import OperatorStore
-from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from tests.support.services import MemoryServices
 from tests.support.shared_documents import in_memory
 
@@ -28,7 +28,7 @@ def operator() -> Operator:
     return Operator("ann@example.com", Services())  # type: ignore[arg-type]
 
 
-def documents(operator: Operator) -> KeyedDocuments[Flags]:
+def documents(operator: Operator) -> SharedDocuments[Flags]:
     return operator.services.flag_documents  # type: ignore[attr-defined, no-any-return]
 
 

@@ -18,9 +18,9 @@ from lumimd.pipeline import accept, collect, summarize
 from lumimd.pipeline.save import save_event
 from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker
 from lumimd.ports.health_check import Check
-from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.transcriber import Transcribed
 from lumimd.stores.operator_store import OperatorStore
+from lumimd.stores.shared_documents import SharedDocuments
 from tests.support.services import MemoryServices, NothingToSay, transcript
 from tests.support.shared_documents import in_memory
 

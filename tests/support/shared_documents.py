@@ -11,8 +11,7 @@ from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory.database import MemoryDatabase
 from lumimd.adapters.memory.documents import MemoryDocuments
 from lumimd.domain.document import Document
-from lumimd.ports.shared_documents import SharedDocuments
-from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 
 D = TypeVar("D", bound=Document)
 
@@ -21,12 +20,12 @@ COLLECTION = "shared"
 MEMORY_AND_FIRESTORE = ["memory", pytest.param("firestore", marks=pytest.mark.emulator)]
 
 
-def in_memory(kind: type[D]) -> KeyedDocuments[D]:
+def in_memory(kind: type[D]) -> SharedDocuments[D]:
     """Return an empty collection in memory."""
-    return KeyedDocuments(MemoryDatabase(), COLLECTION, kind)
+    return SharedDocuments(MemoryDatabase(), COLLECTION, kind)
 
 
-def raw(documents: KeyedDocuments[Any]) -> MemoryDocuments:
+def raw(documents: SharedDocuments[Any]) -> MemoryDocuments:
     """Return the documents in memory by path."""
     return documents._database.raw
 
@@ -37,7 +36,7 @@ def documents_of(
 ) -> Iterator[SharedDocuments[D]]:
     """Return an empty collection: in memory or in the emulator by the fixture's parameter."""
     if request.param == "memory":
-        yield KeyedDocuments(MemoryDatabase(), collection, kind)
+        yield SharedDocuments(MemoryDatabase(), collection, kind)
         return
     from google.cloud import firestore
 
@@ -45,7 +44,7 @@ def documents_of(
         environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
         # A new project is an empty database.
         client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield KeyedDocuments(FirestoreDatabase(lambda: client), collection, kind)
+    yield SharedDocuments(FirestoreDatabase(lambda: client), collection, kind)
     client.close()
 
 

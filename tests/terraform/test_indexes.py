@@ -22,7 +22,7 @@ from lumimd.stores.operator_store import AuditFilter, LetterFilter, OperatorStor
 from lumimd.stores.owner_queries import OwnerQueries
 from lumimd.stores.queued_visits import QueuedVisits
 from lumimd.stores.retention_queries import RetentionQueries
-from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from lumimd.stores.visit_counts import VisitCounts
 from lumimd.stores.visit_store import VisitStore
 from tests.terraform.offline import ROOT
@@ -106,7 +106,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "waiting": [lambda s: s.waiting(0, 10, 10)],
         "before": [lambda s: s.before(0, 10, "v")],
     },
-    KeyedDocuments: {"all": [lambda s: s.all()]},
+    SharedDocuments: {"all": [lambda s: s.all()]},
 }
 
 DESCENDING = (("createdAt", "DESCENDING"),)
@@ -137,8 +137,8 @@ def client() -> firestore.AsyncClient:
 
 
 def store_of(adapter: type, client: firestore.AsyncClient) -> Any:
-    if adapter is KeyedDocuments:
-        return KeyedDocuments(FirestoreDatabase(lambda: client), "ops/limits/buckets", DeadLetter)
+    if adapter is SharedDocuments:
+        return SharedDocuments(FirestoreDatabase(lambda: client), "ops/limits/buckets", DeadLetter)
     return adapter(FirestoreDatabase(lambda: client))
 
 

@@ -7,7 +7,7 @@ from lumimd.domain.errors import Transient
 from lumimd.policies.flags import KEY, Flags
 from lumimd.policies.keeping import FLAGS_KEPT_FOR
 from lumimd.ports.clock import Clock
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
 
 

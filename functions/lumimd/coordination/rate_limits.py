@@ -20,7 +20,7 @@ from lumimd.policies.tiers import OF_ALL_USERS, POLICIES, Limited, OfAllUsers, T
 from lumimd.policies.time_budgets import RATE_LIMIT_STORE_S
 from lumimd.policies.token_bucket import Bucket, Policy, Taken, Usage, full, give_back, take, usage
 from lumimd.ports.clock import Clock
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 
 SHOWN: Final = (Limited.EXPENSIVE, Limited.VISITS)
 """The limits that `GET /me/usage` shows, so that users can plan with them."""

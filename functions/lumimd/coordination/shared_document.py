@@ -21,7 +21,7 @@ from tenacity import (
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import Transient, UnreadableDocument
-from lumimd.ports.shared_documents import D, SharedDocuments
+from lumimd.stores.shared_documents import D, SharedDocuments
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Shared(Generic[D]):
     """
 
     def __init__(self, documents: SharedDocuments[D]) -> None:
-        self.documents: Final[SharedDocuments[D]] = Spared(documents)
+        self.documents: Final = Spared(documents)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def change(self, key: str, change: Callable[[D | None], tuple[D | None, T]]) -> T:

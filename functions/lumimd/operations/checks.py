@@ -8,7 +8,7 @@ from lumimd.domain.plurals import counted
 from lumimd.policies.breaker import Breaker, State, key_of
 from lumimd.ports.health_check import Check, Unhealthy
 from lumimd.ports.service_controls import QueueControl, RunState, ScheduleControl
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from lumimd.stores.visit_store import VisitStore
 
 NO_VISIT: Final = "health-check"

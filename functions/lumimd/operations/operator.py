@@ -8,8 +8,8 @@ from lumimd.pipeline.services import Services
 from lumimd.policies.breaker import Breaker
 from lumimd.ports.health_check import Check
 from lumimd.ports.service_controls import QueueControl, ScheduleControl
-from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.stores.operator_store import OperatorStore
+from lumimd.stores.shared_documents import SharedDocuments
 
 
 class OperatorServices(Services, Protocol):

@@ -30,7 +30,6 @@ from lumimd.policies.token_bucket import Bucket
 from lumimd.ports.audio_store import AudioStore
 from lumimd.ports.clock import Clock
 from lumimd.ports.database import Database
-from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.task_queue import TaskQueue
 from lumimd.ports.transcriber import Transcriber
@@ -38,7 +37,7 @@ from lumimd.runtime.settings import Deployment, deployment
 from lumimd.stores.deletions import Deletions
 from lumimd.stores.queued_visits import QueuedVisits
 from lumimd.stores.retention_queries import RetentionQueries
-from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from lumimd.stores.tiers import Tiers
 from lumimd.stores.turn_counters import TurnCounters
 from lumimd.stores.visit_counts import VisitCounts
@@ -177,7 +176,7 @@ class CloudServices:
         return Pseudonyms(self._settings.webhook_secret.get_secret_value())
 
     def _shared(self, collection: str, kind: type[D]) -> SharedDocuments[D]:
-        return KeyedDocuments(self._database, collection, kind)
+        return SharedDocuments(self._database, collection, kind)
 
     @cached_property
     def _breakers(self) -> dict[Stage, tuple[CircuitBreaker, ...]]:

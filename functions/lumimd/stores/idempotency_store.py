@@ -8,7 +8,7 @@ from lumimd.domain.document import Document
 from lumimd.domain.paths import IDEMPOTENCY_KEYS
 from lumimd.ports.database import Database, Query, Write
 from lumimd.ports.paging import Cursor
-from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 
 _BATCH: Final = 500
 
@@ -45,7 +45,7 @@ class IdempotencyStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._answers = KeyedDocuments(database, IDEMPOTENCY_KEYS, Answer)
+        self._answers = SharedDocuments(database, IDEMPOTENCY_KEYS, Answer)
 
     async def get(self, key: str) -> tuple[Answer, object] | None:
         """Return the response to a key and its version, or None."""

@@ -26,7 +26,7 @@ from lumimd.policies.alerting import QUIET_AFTER, STUCK_AFTER
 from lumimd.ports.database import Database, Query, Write
 from lumimd.ports.paging import Cursor, pages
 from lumimd.stores.listing import Listing, itself
-from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 
 D = TypeVar("D", bound=Document)
 
@@ -125,7 +125,7 @@ class OperatorStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._letters = KeyedDocuments(database, DEAD_LETTERS, DeadLetter)
+        self._letters = SharedDocuments(database, DEAD_LETTERS, DeadLetter)
 
     async def visits(
         self, wanted: VisitFilter, limit: int, after: Mark | None = None

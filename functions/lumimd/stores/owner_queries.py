@@ -15,7 +15,7 @@ from lumimd.ports.paging import Cursor, Page
 from lumimd.stores.deletions import unless_held
 from lumimd.stores.listing import Listing, itself
 from lumimd.stores.reading import profile_of, readable
-from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class OwnerQueries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._actions = KeyedDocuments(database, ACTIONS, Action)
+        self._actions = SharedDocuments(database, ACTIONS, Action)
 
     async def visits(
         self,

@@ -14,8 +14,12 @@ from lumimd.stores.reading import read, readable
 D = TypeVar("D", bound=Document)
 
 
-class KeyedDocuments(Generic[D]):
-    """The documents of one kind, with their keys as ids in one collection."""
+class SharedDocuments(Generic[D]):
+    """The documents of one kind that all instances share, with their keys as ids in one collection.
+
+    Only the database interprets a version; None is the version of a missing document. A save that
+    changes nothing may keep the version. Every method may raise `Transient`.
+    """
 
     def __init__(self, database: Database, collection: str, kind: type[D]) -> None:
         self._database = database

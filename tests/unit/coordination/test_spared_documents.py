@@ -14,7 +14,7 @@ from lumimd.policies.flags import KEY, Flags
 from lumimd.policies.permits import Cap, Shard
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.ports.transcriber import Transcribed
-from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from tests.support.services import MemoryServices, transcript
 from tests.support.shared_documents import COLLECTION, in_memory, raw
 from tests.support.visits import minutes_pass
@@ -22,7 +22,7 @@ from tests.support.visits import minutes_pass
 NEWER = {"places": "as of a newer release", "turns": 7, "missing": "many", "processing": "auto"}
 
 
-def damage(documents: KeyedDocuments[Any], key: str) -> None:
+def damage(documents: SharedDocuments[Any], key: str) -> None:
     """Overwrite the document as a newer release would."""
     raw(documents)[f"{COLLECTION}/{key}"] = dict(NEWER)
 

@@ -38,8 +38,8 @@ from lumimd.policies.priorities import (
     served,
 )
 from lumimd.ports.clock import Clock
-from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.shared_documents import SharedDocuments
 from lumimd.stores.turn_counters import TurnCounters
 from lumimd.telemetry import logs
 

@@ -19,7 +19,7 @@ from lumimd.policies.admission import COUNTED_FOR
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.ports.clock import Clock
 from lumimd.ports.flags import FlagReader
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 
 SHARD: Final = 100
 """The orders per shard, so that a shard is written twice a minute and its document stays small."""

@@ -9,7 +9,7 @@ from lumimd.coordination.shared_document import Shared
 from lumimd.policies.permits import Cap, Permit, Shard, left, released, spilled, taken
 from lumimd.policies.priorities import Priority
 from lumimd.ports.clock import Clock
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 
 
 class Semaphore:

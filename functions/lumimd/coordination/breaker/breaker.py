@@ -36,8 +36,8 @@ from lumimd.policies.breaker import (
 )
 from lumimd.policies.breaker_window import Call, Window
 from lumimd.ports.clock import Clock
-from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.transcriber import JobGone
+from lumimd.stores.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
 
 T = TypeVar("T")

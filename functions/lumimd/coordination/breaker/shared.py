@@ -10,7 +10,7 @@ from lumimd.policies.breaker import Breaker, State, key_of
 from lumimd.policies.keeping import BREAKER_KEPT_FOR, COMPLAIN_EVERY
 from lumimd.policies.time_budgets import BREAKER_STORE_S
 from lumimd.ports.clock import Clock
-from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
 
 CONFLICTS: Final = 3
