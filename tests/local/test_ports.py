@@ -1,7 +1,10 @@
 """`free_ports` picks the preferred port if it is free, and never picks a port twice."""
 
 import socket
+import subprocess
+import sys
 
+from infra.local.stack import ROOT
 from infra.local.supervision.ports import LOOPBACK, free_ports
 
 
@@ -38,3 +41,25 @@ def test_picked_ports_can_be_bound_immediately() -> None:
 
 def test_picked_ports_are_in_the_order_of_the_names() -> None:
     assert list(free_ports({"b": 0, "a": 0, "c": 0})) == ["b", "a", "c"]
+
+
+def test_a_port_reserved_by_another_process_is_picked_only_after_its_end() -> None:
+    """A local stack whose server restarts keeps the server's port from a second stack."""
+    code = (
+        "from infra.local.supervision.ports import free_ports\n"
+        "print(free_ports({'any': 0})['any'], flush=True)\n"
+        "input()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with other:
+        assert other.stdout is not None
+        reserved = int(other.stdout.readline())
+        assert free_ports({"wanted": reserved})["wanted"] != reserved
+        other.communicate("\n")
+    assert free_ports({"wanted": reserved}) == {"wanted": reserved}
