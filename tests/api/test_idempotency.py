@@ -225,7 +225,7 @@ async def test_a_key_cannot_take_over_an_action_of_another_user_or_visit(
     assert "Not yours" not in answer.text
 
 
-async def test_a_repeated_action_request_finds_the_action_after_its_response_was_lost(
+async def test_repeating_a_create_action_request_returns_the_same_action_without_a_stored_response(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = key()

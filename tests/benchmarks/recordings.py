@@ -1,7 +1,7 @@
 """Measures the cost of reading durations, and a healthy upload's delay beside hostile uploads.
 
     scripts/python -m tests.benchmarks.recordings FOLDER    a table of the recordings in FOLDER
-    scripts/python -m tests.benchmarks.recordings --crowd   a healthy upload beside twenty bombs
+    scripts/python -m tests.benchmarks.recordings --crowd   a healthy upload beside 20 hostile ones
 
 FOLDER/expected.json lists `{"file", "right"}`, where `right` is `{"seconds"}`, `{"code"}` or a
 sentence (every answer is then right). Each recording is measured in its own process; the CPU time
@@ -114,7 +114,7 @@ def agrees(answer: float | str | None, right: Any) -> bool:
 
 
 async def crowd() -> None:
-    """Print the delay of a healthy upload behind twenty bombs of one user, then of twenty users."""
+    """Print how long a healthy upload waits behind hostile ones: of one user, then of 20 users."""
     logs.configure(to=io.StringIO())
     bombs = sorted(BOMBS.values(), key=len)
     for users in (1, BESIDE):

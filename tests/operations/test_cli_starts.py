@@ -96,7 +96,7 @@ def test_help_and_usage_errors_load_no_library(words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("service", "needed"),
     [
-        ("operators", {"google.cloud.firestore"}),
+        ("operators", {"lumimd.adapters.firestore.database"}),  # the first call loads the SDK
         ("queues", {"google.cloud.tasks_v2"}),
         ("schedules", {"google.cloud.scheduler_v1"}),
     ],

@@ -87,10 +87,9 @@ async def test_the_bucket_check_of_a_deployment_fails_until_the_bucket_exists(
     assert await check() == "the bucket is there"
 
 
-async def test_the_queue_check_lists_the_queues_of_the_configured_location(
+async def test_the_queues_are_those_of_the_configured_location(
     monkeypatch: pytest.MonkeyPatch, tasks_host: str
 ) -> None:
     deployed = services(monkeypatch, CLOUD_TASKS_EMULATOR_HOST=tasks_host)
-    assert (await deployed.checks["queues"]()).startswith("running")
-    (queue,) = await deployed.queues.all()
-    assert QUEUE.endswith(f"/{queue.name}")
+    # Other tests add queues to the same server.
+    assert QUEUE.rpartition("/")[2] in {queue.name for queue in await deployed.queues.all()}

@@ -49,7 +49,7 @@ class Bills:
         self._check_jobs(visit)
 
     def at_the_end(self) -> None:
-        """Check that the last successful nightly run deleted all settled copies at the provider."""
+        """Check that the last nightly run deleted every provider job that no visit needs."""
         night = self._last_good_night()
         if night is None:
             return

@@ -1,4 +1,4 @@
-"""Checks how workers take and give up leases, and the provisional summary in the meantime."""
+"""Check each lease (taken, given up, expired), and the provisional summary of a waiting visit."""
 
 from datetime import timedelta
 from typing import Final

@@ -56,7 +56,7 @@ class Flags(Document):
         return setting
 
     def is_on(self, switch: Switch) -> bool:
-        """Whether the flag is on for any user."""
+        """Whether the flag is on at all; its share of users is not applied."""
         return self.of(switch).on
 
     def is_on_for(self, switch: Switch, user_id: str) -> bool:

@@ -7,7 +7,7 @@ storage client.
 import uuid
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from lumimd.coordination.admission.admit import Admission
 from lumimd.coordination.breaker.breaker import CircuitBreaker, first_refusal
@@ -42,6 +42,9 @@ from lumimd.stores.tiers import Tiers
 from lumimd.stores.turn_counters import TurnCounters
 from lumimd.stores.visit_counts import VisitCounts
 from lumimd.stores.visit_store import VisitStore
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
 
 D = TypeVar("D", bound=Document)
 
@@ -199,11 +202,14 @@ class CloudServices:
 
 def _firestore(project: str) -> Database:
     """Return the database; the SDK itself reads FIRESTORE_EMULATOR_HOST at the first call."""
-    from google.cloud import firestore
-
     from lumimd.adapters.firestore.database import FirestoreDatabase
 
-    return FirestoreDatabase(lambda: firestore.AsyncClient(project=project))
+    def client() -> "firestore.AsyncClient":
+        from google.cloud import firestore
+
+        return firestore.AsyncClient(project=project)
+
+    return FirestoreDatabase(client)
 
 
 _installed: list[Services] = []

@@ -142,7 +142,7 @@ async def test_a_user_who_has_used_the_hourly_share_does_not_delay_other_users()
     assert Counter(each[:3] for each in provider.ordered_for()) == {"ann": 5, "bob": 1, "cem": 1}
 
 
-async def test_a_waiting_visit_is_not_called_while_its_user_has_used_the_hourly_share() -> None:
+async def test_a_waiting_visit_is_not_admitted_while_its_user_has_no_hourly_share_left() -> None:
     """If it were called, it would be leased and measured each minute, and lose its turn."""
     services = services_capped(20)
     for number in range(10):

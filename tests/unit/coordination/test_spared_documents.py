@@ -106,7 +106,7 @@ async def test_a_shared_document_that_becomes_readable_replaces_its_spare() -> N
     assert await Spared(kept).all() == {"k": shard}
 
 
-async def test_deleting_a_shared_document_deletes_its_spare() -> None:
+async def test_deleting_a_shared_document_deletes_the_spare_of_an_unreadable_one() -> None:
     kept = in_memory(Shard)
     damage(kept, "k")
     await Shared(kept).change("k", lambda found: (Shard(spilled_until=None), None))

@@ -1,7 +1,7 @@
 """The order of a paid job at AssemblyAI, with every option that affects the result.
 
-The provider changes its default models; with every option named, only a deployment's settings
-change its results.
+Because every option is named, results change with the settings of a deployment, and not when the
+provider changes its default models.
 """
 
 from typing import Any

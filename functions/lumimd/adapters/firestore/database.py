@@ -2,11 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from google.api_core import exceptions as api
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
 
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Conflict
@@ -14,6 +12,9 @@ from lumimd.domain.errors import Transient
 from lumimd.policies import retry
 from lumimd.ports.database import ANY_VERSION, ID, Query, Snapshot, Write
 from lumimd.ports.paging import Cursor
+
+if TYPE_CHECKING:  # the first call loads the SDK
+    from google.cloud import firestore
 
 T = TypeVar("T")
 
@@ -33,11 +34,11 @@ class FirestoreDatabase:
     A write has the version that was read as its precondition.
     """
 
-    def __init__(self, make_client: Callable[[], firestore.AsyncClient]) -> None:
+    def __init__(self, make_client: "Callable[[], firestore.AsyncClient]") -> None:
         self._make_client = make_client
 
     @cached_property
-    def _client(self) -> firestore.AsyncClient:
+    def _client(self) -> "firestore.AsyncClient":
         return self._make_client()
 
     async def get(self, path: str, *fields: str) -> Snapshot | None:
@@ -78,6 +79,8 @@ class FirestoreDatabase:
 
     async def next_number(self, path: str, field: str, after: int, others: dict[str, Any]) -> int:
         """Draw the next number by two transforms in one commit."""
+        from google.cloud import firestore
+
         reference = self._client.document(path)
 
         async def drawn() -> int:
@@ -108,6 +111,8 @@ class FirestoreDatabase:
         return self._client.write_option(last_update_time=version)
 
     def _matching(self, query: Query) -> Any:
+        from google.cloud.firestore_v1.base_query import FieldFilter
+
         found: Any = self._client.collection(query.collection)
         for field, operator, value in query.conditions:
             if field == ID:
@@ -116,6 +121,8 @@ class FirestoreDatabase:
         return found
 
     def _ordered(self, query: Query) -> Any:
+        from google.cloud import firestore
+
         direction = firestore.Query.DESCENDING if query.newest_first else firestore.Query.ASCENDING
         found = self._matching(query)
         if query.order is not None:

@@ -42,10 +42,10 @@ MAX_ITEMS: Final = 100
 
 @dataclass
 class Bill:
-    """The calls of one try: `answers` were paid, and `unheard` calls may have been paid.
+    """The model calls of one try: `answers` cost money, `unheard` calls may have done so.
 
-    `reserved` calls are on the ledger already. `kept` is the best answer so far without its bad
-    statements, which becomes the summary if the second request is interrupted.
+    `reserved` calls are on the ledger already. `kept` is the best answer so far, with its bad
+    statements removed; it becomes the summary if the request after a bad answer is interrupted.
     """
 
     answers: int = 0
