@@ -7,14 +7,14 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 LOOPBACK = "127.0.0.1"
 
 RESERVATIONS: Final = Path(tempfile.gettempdir()) / f"lumimd-ports-{os.getuid()}"
 """One empty file a port; its lock reserves the port for a process until that process ends."""
 
-_reserved: dict[int, TextIO] = {}
+_reserved: dict[int, int] = {}
 
 
 def free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
@@ -66,11 +66,11 @@ def _reserve(port: int) -> bool:
     """Reserve the port for this process; return False when another process has reserved it."""
     if port not in _reserved:
         RESERVATIONS.mkdir(exist_ok=True)
-        file = (RESERVATIONS / str(port)).open("w")
+        descriptor = os.open(RESERVATIONS / str(port), os.O_CREAT | os.O_WRONLY)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.close()
+            os.close(descriptor)
             return False
-        _reserved[port] = file
+        _reserved[port] = descriptor
     return True
